@@ -1,0 +1,1 @@
+"""AMPTALK resource management."""

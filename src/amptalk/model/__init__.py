@@ -1,0 +1,1 @@
+"""The nouns of the library. They import nothing of ours but each other."""

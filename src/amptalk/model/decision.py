@@ -1,0 +1,85 @@
+"""What a strategy sees and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from amptalk.model.announcement import Announcement
+from amptalk.model.level import LimitState
+
+MINIMUM_SHARE = 0.05
+"""The smallest allocation: work never stops altogether by allocation alone."""
+
+
+class Ask(NamedTuple):
+    """What a component asks of one resource: at least `minimum`, at most `maximum`."""
+
+    minimum: float
+    maximum: float
+    weight: float = 1.0
+    priority: int = 0
+
+
+class Expectation(NamedTuple):
+    """What a strategy expects of a value."""
+
+    value: float
+    """Expected (or upper quantile of the) value within the horizon, in the resource's unit."""
+    seconds: float
+    """How far ahead; for a breach, the seconds until it."""
+    probability: float
+    """Probability that the limit is crossed within the horizon, 0-1."""
+
+
+class Allocation(NamedTuple):
+    """Share of full work that may run from now on, for one resource."""
+
+    resource: str
+    share: float
+    """In (0, 1]; 1 is everything."""
+    reason: str
+    expected: Expectation | None = None
+
+
+class Decision(NamedTuple):
+    """The answer of a strategy to one observation."""
+
+    strategy: str
+    allocations: tuple[Allocation, ...]
+    interval: float | None = None
+    """Sampling interval the strategy would like, in seconds; `None` leaves it to the loop."""
+    grants: Mapping[str, Mapping[str, float]] | None = None
+    """Cooperative only: component name to resource name to amount granted."""
+
+    def share(self, resource: str | None) -> float:
+        """Allocation for a resource, or the smallest of all for `None`; 1 when none is decided."""
+        shares = [a.share for a in self.allocations if resource is None or a.resource == resource]
+        return min(shares, default=1.0)
+
+
+class Observation(NamedTuple):
+    """Everything a strategy may look at. Time is data: nothing reads a clock."""
+
+    now: float
+    """Monotonic seconds."""
+    interval: float
+    """Seconds since the previous observation (the nominal interval at the first)."""
+    limits: tuple[LimitState, ...]
+    announcements: tuple[Announcement, ...] = ()
+    """Announced work that has not begun or not ended, `starts_in` relative to `now`."""
+    asks: Mapping[str, Mapping[str, Ask]] = {}
+    """Components by name, each resource name to its ask."""
+    demands: Mapping[str, Mapping[str, float]] = {}
+    """What components say they want now, where they said so."""
+
+
+class Strategy(Protocol):
+    """Decides what may run. Pure: no input, no output, no clock."""
+
+    @property
+    def name(self) -> str:
+        """The name a user selects it by."""
+
+    def decide(self, observation: Observation) -> Decision:
+        """Answer one observation; called once a tick, in order."""

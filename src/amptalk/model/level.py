@@ -1,0 +1,71 @@
+"""How close a value is to its limit: levels, the state of a limit, violations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from amptalk.model.resource import Resource
+
+
+class Level(IntEnum):
+    """How close a value is to its limit."""
+
+    NORMAL = 0
+    ELEVATED = 1
+    CRITICAL = 2
+    EMERGENCY = 3
+
+    @property
+    def label(self) -> str:
+        """Lower-case name, as texts and files carry it."""
+        return self.name.lower()
+
+
+class LimitState(NamedTuple):
+    """One limit as judged in one tick; what strategies and actuators read."""
+
+    resource: Resource
+    limit: float
+    """In the resource's unit."""
+    value: float
+    """Measured value in the same unit; `nan` when missing."""
+    level: Level
+    fresh: bool
+    """False when the value is the one of an earlier tick (rates between their intervals)."""
+    blind: bool
+    """True when the value is missing or too old to judge: the level is the last known."""
+    slope: float
+    """Growth per second over the last readings; 0 when unknown."""
+    time_to_limit: float
+    """Seconds until the limit at the present slope; `inf` when not in sight, 0 when over."""
+
+    @property
+    def over(self) -> bool:
+        """True when the value is beyond the limit."""
+        return self.value > self.limit
+
+
+@dataclass(slots=True)
+class Violation:
+    """A value was beyond its limit for at least two samples."""
+
+    resource: str
+    unit: str
+    limit: float
+    started: float
+    """Seconds since the epoch of the first sample beyond the limit."""
+    ended: float | None = None
+    """Seconds since the epoch of the first sample back within; `None` while it lasts."""
+    peak: float = 0.0
+    seconds_over: float = 0.0
+    actions: list[str] = field(default_factory=list)
+    """Actions reported while it lasted, as `name: verdict`."""
+
+    @property
+    def helped(self) -> bool | None:
+        """Whether an action during the violation worked; `None` when nothing was done."""
+        if not self.actions:
+            return None
+        return any(action.endswith((": worked", ": partial")) for action in self.actions)

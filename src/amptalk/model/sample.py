@@ -1,0 +1,267 @@
+"""What one tick saw: the immutable sample and its three views.
+
+A sample is a flat row of numbers plus two mappings, `missing` (why a value is
+`nan`) and `provenance` (where a value comes from and how old it is). Views are
+built when they are looked at, so a tick pays for a tuple and nothing more.
+The order of the row is `FIELDS`; history, files and telemetry use it too.
+
+It does not measure anything (`sensors`) and does not judge (`limits`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, NoReturn
+
+Method = Literal["measured", "derived", "estimated"]
+
+
+class Provenance(NamedTuple):
+    """Where a value comes from."""
+
+    method: Method
+    source: str
+    """The kernel file or rule, such as `smaps_rollup + anonymous growth`."""
+    measured_at: float
+    """Monotonic seconds of the measurement; the sample's own time minus this is its age."""
+
+
+class ScopeView(NamedTuple):
+    """The specification's short names, for the manager's scope."""
+
+    memory_used_mb: float
+    memory_percent: float
+    cpu_percent: float
+    gpu_memory_mb: float
+    gpu_utilization: float
+    power_watts: float
+    temperature_celsius: float
+
+
+class ApplicationView(NamedTuple):
+    """This process and its living descendants, helpers of AMPTALK left out."""
+
+    memory_mb: float
+    """Anonymous and shared memory, each page counted once; mapped files are in `file_mb`."""
+    rss_mb: float
+    """Resident set summed over processes: an upper bound that counts shared pages again."""
+    pss_mb: float
+    """Proportional set size at the last slow reading."""
+    anonymous_mb: float
+    shared_mb: float
+    file_mb: float
+    """Mapped files (model weights), reclaimable by the kernel."""
+    swap_mb: float
+    cpu_percent: float
+    """0-100 of the effective capacity."""
+    cpu_cores: float
+    """The same in busy cores."""
+    processes: float
+    gpu_memory_mb: float
+
+
+class ContainerView(NamedTuple):
+    """The control group this process runs in; `nan` outside a container."""
+
+    memory_usage_mb: float
+    """The kernel's charge, page cache included."""
+    working_set_mb: float
+    """Usage minus inactive file cache: what counts against the limit for good."""
+    memory_limit_mb: float
+    """The tightest limit of any ancestor; `inf` when none is set."""
+    memory_percent: float
+    cpu_percent: float
+    cpu_cores: float
+    cpu_limit_cores: float
+    throttled_percent: float
+    """Share of time in which the quota held the group back."""
+    oom_kills: float
+    """Kills by the kernel in this group since it was made."""
+
+
+class DeviceView(NamedTuple):
+    """The whole machine."""
+
+    memory_used_mb: float
+    memory_available_mb: float
+    memory_total_mb: float
+    memory_percent: float
+    swap_used_mb: float
+    swap_total_mb: float
+    swap_in_mb_s: float
+    swap_out_mb_s: float
+    refault_mb_s: float
+    """Pages read again soon after they were reclaimed: the sign of thrashing."""
+    cpu_percent: float
+    cpu_count: float
+    load_1m: float
+    load_5m: float
+    load_15m: float
+    pressure_cpu_percent: float
+    pressure_memory_percent: float
+    pressure_memory_full_percent: float
+    pressure_io_percent: float
+    gpu_utilization: float
+    gpu_memory_used_mb: float
+    gpu_memory_total_mb: float
+    power_watts: float
+    temperature_celsius: float
+
+
+class Field(NamedTuple):
+    """One column of the row."""
+
+    name: str
+    unit: str
+
+
+def _unit(name: str) -> str:
+    for suffix, unit in (
+        ("_mb_s", "MB/s"), ("_mb", "MB"), ("_percent", "%"), ("_utilization", "%"),
+        ("_cores", "cores"), ("_watts", "W"), ("_celsius", "°C"),
+    ):  # fmt: skip
+        if name.endswith(suffix):
+            return unit
+    return "1"
+
+
+def _fields() -> Iterator[Field]:
+    for prefix, view in (
+        ("", ScopeView), ("application.", ApplicationView),
+        ("container.", ContainerView), ("device.", DeviceView),
+    ):  # fmt: skip
+        for name in view._fields:
+            yield Field(prefix + name, _unit(name))
+
+
+FIELDS: tuple[Field, ...] = tuple(_fields())
+"""Every column of a sample's row, in order: short names, application, container, device."""
+
+INDEX: Mapping[str, int] = {field.name: position for position, field in enumerate(FIELDS)}
+"""Column name to position in the row."""
+
+APPLICATION_AT = INDEX["application.memory_mb"]
+CONTAINER_AT = INDEX["container.memory_usage_mb"]
+DEVICE_AT = INDEX["device.memory_used_mb"]
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Sample:
+    """What one tick saw. Immutable; a value that could not be measured is `nan` with a reason.
+
+    The specification's names (`memory_used_mb`, `cpu_percent` …) are those of the
+    manager's scope; `application`, `container` and `device` are the full views.
+    """
+
+    __slots__ = ("cpu_percent_per_core", "missing", "monotonic", "provenance", "row", "time")
+
+    time: float
+    """Seconds since the epoch, UTC."""
+    monotonic: float
+    """Seconds of the monotonic clock: use this for differences."""
+    row: tuple[float, ...]
+    """All values in the order of `FIELDS`."""
+    missing: Mapping[str, str]
+    """Field name to the reason why it is `nan`."""
+    provenance: Mapping[str, Provenance]
+    """Field name to its origin, for the fields where it is not simply read in this tick."""
+    cpu_percent_per_core: tuple[float, ...]
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the six parts of a sample
+        self,
+        time: float,
+        monotonic: float,
+        row: tuple[float, ...],
+        missing: Mapping[str, str] = _NOTHING,
+        provenance: Mapping[str, Provenance] = _NOTHING,
+        cpu_percent_per_core: tuple[float, ...] = (),
+    ) -> None:
+        put = object.__setattr__
+        put(self, "time", time)
+        put(self, "monotonic", monotonic)
+        put(self, "row", row)
+        put(self, "missing", missing)
+        put(self, "provenance", provenance)
+        put(self, "cpu_percent_per_core", cpu_percent_per_core)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a sample is immutable: {name!r} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a sample is immutable: {name!r} cannot be deleted")
+
+    def __getitem__(self, field: str) -> float:
+        """Value of a field by name, such as `sample["device.swap_used_mb"]`."""
+        return self.row[INDEX[field]]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value:.1f}"
+            for name, value in zip(ScopeView._fields, self.row, strict=False)
+            if not math.isnan(value)
+        )
+        return f"Sample(time={self.time:.3f}, {shown})"
+
+    @property
+    def memory_used_mb(self) -> float:
+        """Memory of the scope in MB (1024² bytes)."""
+        return self.row[0]
+
+    @property
+    def memory_percent(self) -> float:
+        """Memory of the scope as 0-100 of what the scope could use at most."""
+        return self.row[1]
+
+    @property
+    def cpu_percent(self) -> float:
+        """CPU of the scope as 0-100 of the effective capacity."""
+        return self.row[2]
+
+    @property
+    def gpu_memory_mb(self) -> float:
+        """GPU memory of the scope in MB."""
+        return self.row[3]
+
+    @property
+    def gpu_utilization(self) -> float:
+        """Busy share of the GPU, 0-100, device-wide."""
+        return self.row[4]
+
+    @property
+    def power_watts(self) -> float:
+        """Power of the device in watts."""
+        return self.row[5]
+
+    @property
+    def temperature_celsius(self) -> float:
+        """The device's decisive temperature in °C."""
+        return self.row[6]
+
+    @property
+    def application(self) -> ApplicationView:
+        """This process and its descendants."""
+        return ApplicationView._make(self.row[APPLICATION_AT:CONTAINER_AT])
+
+    @property
+    def container(self) -> ContainerView:
+        """The control group, `nan` outside one."""
+        return ContainerView._make(self.row[CONTAINER_AT:DEVICE_AT])
+
+    @property
+    def device(self) -> DeviceView:
+        """The whole machine."""
+        return DeviceView._make(self.row[DEVICE_AT:])
+
+    def age(self, field: str) -> float:
+        """Seconds between the sample and the measurement of `field`; 0 when read in this tick."""
+        origin = self.provenance.get(field)
+        return 0.0 if origin is None else self.monotonic - origin.measured_at
+
+    def as_dict(self) -> dict[str, float | None]:
+        """All values by name, `None` where missing (as files and JSON carry them)."""
+        return {
+            field.name: None if math.isnan(value) else value
+            for field, value in zip(FIELDS, self.row, strict=True)
+        }
