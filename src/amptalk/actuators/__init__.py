@@ -1,1 +1,1 @@
-"""."""
+"""Act and verify: knobs, admission, memory, hooks; the only room that changes the machine."""

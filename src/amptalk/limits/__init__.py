@@ -1,1 +1,1 @@
-"""."""
+"""Judge what was measured by what is allowed: limits, thresholds, levels, violations."""

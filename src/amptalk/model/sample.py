@@ -169,7 +169,7 @@ class Sample:
     """Field name to its origin, for the fields where it is not simply read in this tick."""
     cpu_percent_per_core: tuple[float, ...]
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the six parts of a sample
+    def __init__(  # noqa: PLR0917 - the six parts of a sample
         self,
         time: float,
         monotonic: float,

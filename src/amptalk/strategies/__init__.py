@@ -1,1 +1,1 @@
-"""."""
+"""Decide what share of work may run. Pure: no input, no output, no clock."""

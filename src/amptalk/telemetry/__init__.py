@@ -1,1 +1,1 @@
-"""."""
+"""What was seen and done is told here: OpenTelemetry, callbacks, effectiveness."""

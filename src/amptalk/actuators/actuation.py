@@ -1,0 +1,210 @@
+"""Carry out a decision, once a tick, and report what measurement said of it.
+
+Two seams: the decision's **allocations** move what is proportional (knobs, the pace of
+admission), the **levels** of the limits call for what is discrete (trim, hooks),
+which the planner chooses. Everything that may take time runs on action threads.
+Kernel and device limits are not among what is done here, and `holds` says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from amptalk.actuators.admission import AdmissionGate
+from amptalk.actuators.amounts import resource_name
+from amptalk.actuators.announcements import AnnouncementBook
+from amptalk.actuators.contract import Actuator
+from amptalk.actuators.knob_board import KnobBoard
+from amptalk.actuators.memory import MemoryTrim
+from amptalk.actuators.planner import need_of, plan
+from amptalk.actuators.runner import ActionRunner
+from amptalk.actuators.verdicts import Measure, Measurement
+from amptalk.clock import Clock
+from amptalk.model.action import ActionReport
+from amptalk.model.announcement import Announcement
+from amptalk.model.decision import Decision
+from amptalk.model.errors import ConfigurationError
+from amptalk.model.level import Level, LimitState
+from amptalk.model.resource import BUILT_IN, Resource
+from amptalk.model.sample import Sample
+
+RELEASE_SECONDS = 2.0
+"""`release` takes no longer, whatever hangs."""
+
+_NO_REPORTS: tuple[ActionReport, ...] = ()
+_SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
+
+
+class Actuation:
+    """Everything a manager acts with.
+
+    `handling` is `observe` (nothing is done, admission passes everything), `degrade`
+    (own-process, reversible steps) or `enforce` (does the same; see `holds`).
+    """
+
+    def __init__(
+        self, clock: Clock, handling: str, limits: Sequence[tuple[Resource, float]]
+    ) -> None:
+        self._clock = clock
+        self._handling = handling
+        self._acting = handling != "observe"
+        self._limits = tuple(limits)
+        self._actuators: tuple[Actuator, ...] = ()
+        self._applied: set[Actuator] = set()
+        self.runner = ActionRunner(clock)
+        """Calls things off the tick."""
+        self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
+        self.knobs = KnobBoard(self.runner, self._resources)
+        self.announcements = AnnouncementBook(clock.monotonic)
+        self.admission = AdmissionGate(
+            clock, self._limits, enabled=self._acting, on_admit=self.announcements.consume
+        )
+        if any(resource.name == MemoryTrim.resource for resource, _ in self._limits):
+            self.add(MemoryTrim(clock))
+
+    def add(self, actuator: Actuator) -> None:
+        """Make an actuator available.
+
+        Raises `ConfigurationError` for a name taken already and an unknown resource.
+        """
+        resource_name(actuator.resource, self._resources, f"actuator {actuator.name!r}")
+        if any(known.name == actuator.name for known in self._actuators):
+            raise ConfigurationError(
+                f"an actuator named {actuator.name!r} exists already: use another name"
+            )
+        self._actuators = (*self._actuators, actuator)
+
+    def announced(self, now: float) -> tuple[Announcement, ...]:
+        """Work that is known to come, `starts_in` relative to the monotonic time `now`."""
+        return self.announcements.current(now)
+
+    def carry_out(
+        self, sample: Sample, limits: tuple[LimitState, ...], decision: Decision
+    ) -> tuple[ActionReport, ...]:
+        """Act on one tick; returns what was verified in it. Neither blocks nor raises."""
+        now = sample.monotonic
+        self.admission.update(limits, decision, now)
+        if not self._acting:
+            return _NO_REPORTS
+        knobs, runner = self.knobs, self.runner
+        knobs.apply(decision, limits, now, sample.time)
+        reports: list[ActionReport] = []
+        if knobs.pending or runner.busy:
+            measure = _measure(sample, limits)
+            reports += runner.poll(now, measure)
+            reports += knobs.settle(now, sample.time, measure)
+        for state in limits:
+            if state.level:
+                self._step(state, now, sample.time)
+        if self._applied:
+            self._restore(limits, now, sample.time)
+        return tuple(reports) if reports else _NO_REPORTS
+
+    def holds(self) -> tuple[str, ...]:
+        """One sentence for each limit that nothing can hold, with the reason."""
+        if not self._acting:
+            return tuple(
+                f"{_name(resource, limit)}: it is watched only, since handling is 'observe'"
+                for resource, limit in self._limits
+            )
+        sentences = []
+        if self._handling == "enforce" and self._limits:
+            sentences.append(
+                "handling 'enforce': limits of the kernel (memory.max, cpu.max) and of devices "
+                "(GPU power, frequency) are not set by this version; it acts like 'degrade'"
+            )
+        sentences += [
+            f"{_name(resource, limit)}: nothing can hold it: no knob, admission"
+            + (
+                " or kernel control"
+                if resource.name != MemoryTrim.resource
+                else ", hook or kernel control; unused memory is returned to the system, no more"
+            )
+            for resource, limit in self._limits
+            if not self._can_hold(resource)
+        ]
+        return tuple(sentences)
+
+    def release(self) -> None:
+        """Let go of everything: knobs to their maximum, hooks restored, threads ended.
+
+        Takes 2 s at most; what hangs longer is left behind on its daemon thread. Acting
+        starts anew with the next `carry_out`.
+        """
+        self.admission.release()
+        self.runner.forget_steps()
+        self.runner.threads.stop(RELEASE_SECONDS / 2)
+        self.knobs.release()
+        for actuator in self._applied:
+            self.runner.call(actuator.name, actuator.undo, actuator.deadline)
+        self._applied.clear()
+        self.runner.threads.stop(RELEASE_SECONDS / 2)
+
+    def freeze(self) -> None:
+        """Become inert in a forked child: knobs stay, admission passes with one warning."""
+        self._acting = False
+        self.runner.freeze()
+        self.knobs.freeze()
+        self.admission.freeze()
+        self.announcements.freeze()
+
+    # -- levels -----------------------------------------------------------------------
+
+    def _step(self, state: LimitState, now: float, wall: float) -> None:
+        """Start what the planner chooses for one limit above normal."""
+        if state.blind or math.isnan(state.value):
+            return
+        name, runner = state.resource.name, self.runner
+        candidates = [
+            actuator
+            for actuator in self._actuators
+            if actuator.resource == name
+            and actuator.level <= state.level
+            and runner.unavailable(actuator, now) is None
+        ]
+        if not candidates:
+            return
+        seconds = state.time_to_limit if state.time_to_limit > 0 else math.inf
+        need = need_of(state)
+        chosen = plan(need, state.level, candidates, runner.learned, runner.in_flight, seconds)
+        for actuator in chosen:
+            if runner.start(actuator, need, state, now, wall):
+                self._applied.add(actuator)
+
+    def _restore(self, limits: tuple[LimitState, ...], now: float, wall: float) -> None:
+        """Undo what was applied for limits whose level is normal again."""
+        normal = {s.resource.name: s for s in limits if s.level is Level.NORMAL and not s.blind}
+        for actuator in tuple(self._applied):
+            state = normal.get(actuator.resource)
+            if state is not None and self.runner.undo(actuator, state, now, wall):
+                self._applied.discard(actuator)
+
+    def _can_hold(self, resource: Resource) -> bool:
+        """Whether a knob, a hook or admission acts on a resource."""
+        if self.knobs.holding(resource.name) or self.admission.used:
+            return True
+        return any(
+            actuator.resource == resource.name and not isinstance(actuator, MemoryTrim)
+            for actuator in self._actuators
+        )
+
+
+def _measure(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
+    """Measurements of one tick by resource name, with the time they were made."""
+
+    def measure(resource: str) -> Measurement:
+        for state in limits:
+            if state.resource.name != resource:
+                continue
+            origin = sample.provenance.get(state.resource.field)
+            if origin is not None:
+                return Measurement(state.value, origin.measured_at)
+            return Measurement(state.value, sample.monotonic if state.fresh else -math.inf)
+        return Measurement(math.nan, -math.inf)
+
+    return measure
+
+
+def _name(resource: Resource, limit: float) -> str:
+    return f"{_SHOWN.get(resource.name, resource.name)} limit {limit:g} {resource.unit}"

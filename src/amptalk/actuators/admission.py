@@ -1,0 +1,282 @@
+"""Admission: work asks before it starts, and waits until it fits.
+
+`with gate.admit("transcribe", memory_mb=300):`, or `async with`. The rules are in
+`admission_queue`, the waiting in `waiting`, what named jobs cost in `job_costs`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from amptalk.actuators.admission_queue import Request, Status
+from amptalk.actuators.amounts import amount, label
+from amptalk.actuators.job_costs import JobCost, JobCosts
+from amptalk.actuators.waiting import WaitingRoom, holder
+from amptalk.model.errors import AdmissionError, NestedAdmissionError, NeverFitsError
+
+if TYPE_CHECKING:
+    import threading
+    from types import TracebackType
+
+    from amptalk.clock import Clock
+    from amptalk.model.decision import Decision
+    from amptalk.model.level import LimitState
+    from amptalk.model.resource import Resource
+
+
+class AdmissionCounts(NamedTuple):
+    """What the gate did so far."""
+
+    admitted: int
+    waited: int
+    """Of those admitted, how many had to wait."""
+    refused: int
+    """Never fitting, timed out or nested."""
+    seconds_waited: float
+    """By those that were admitted."""
+
+
+class Admission:
+    """Leave to run one piece of work, held from entering the context to leaving it."""
+
+    __slots__ = ("_amounts", "_gate", "_job", "_request", "_timeout")
+
+    def __init__(
+        self, gate: AdmissionGate, job: str | None, amounts: dict[str, float], timeout: float | None
+    ) -> None:
+        self._gate = gate
+        self._job = job
+        self._amounts = amounts
+        self._timeout = timeout
+        self._request: Request | None = None
+
+    def __enter__(self) -> Admission:
+        request = self._gate.begin(self._job, self._amounts)
+        if request.status is not Status.RUNNING:
+            self._gate.wait(request, self._timeout)
+        self._request = request
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        request, self._request = self._request, None
+        if request is not None:
+            self._gate.end(request)
+
+    async def __aenter__(self) -> Admission:
+        request = self._gate.begin(self._job, self._amounts)
+        if request.status is not Status.RUNNING:
+            await self._gate.wait_async(request, self._timeout)
+        self._request = request
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class AdmissionGate:
+    """Lets work start when it fits its limits. Thread-safe; one for each manager.
+
+    With `enabled` false everything passes at once, and is still learned from. Before
+    the first tick and after `release` only the amounts are held against the limits.
+    `on_admit(resource, amount)` is told of all that is admitted.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Sequence[tuple[Resource, float]],
+        *,
+        enabled: bool = True,
+        on_admit: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self._enabled = enabled
+        self._on_admit = on_admit
+        self._room = WaitingRoom(clock, limits)
+        self._costs = JobCosts()
+        self._holders: dict[object, Request] = {}
+        self._frozen = False
+        self._warned = False
+        self._admitted = self._waited = self._refused = 0
+        self._seconds_waited = 0.0
+
+    def admit(
+        self,
+        job: str | None = None,
+        *,
+        memory_mb: float | None = None,
+        gpu_memory_mb: float | None = None,
+        cpu_percent: float | None = None,
+        timeout: float | None = None,
+    ) -> Admission:
+        """Return a context manager that waits until the work may start.
+
+        Amounts are what the work takes at most, in MB and percent of the effective
+        capacity. What is left out is filled in with what the named `job` was seen to
+        take; unknown work is admitted by level alone. `timeout` is in seconds. Raises
+        `ConfigurationError` for amounts out of range and `NeverFitsError` for more
+        than the limit, both at once; entering raises `AdmissionTimeoutError`, and
+        `NestedAdmissionError` where the same thread or task holds one already (that
+        includes work handed to another thread and waited for: it is not seen here).
+        """
+        if job is not None:
+            label(job, "a job")
+        amounts = {
+            resource: amount(name, value)
+            for name, resource, value in (
+                ("memory_mb", "memory", memory_mb),
+                ("gpu_memory_mb", "gpu_memory", gpu_memory_mb),
+                ("cpu_percent", "cpu", cpu_percent),
+            )
+            if value is not None
+        }
+        checked = None if timeout is None else amount("timeout", timeout)
+        if self._enabled and not self._frozen:
+            try:
+                self._room.check_fits(amounts)
+            except NeverFitsError:
+                with self._lock:
+                    self._refused += 1
+                raise
+        return Admission(self, job, amounts, checked)
+
+    def jobs(self) -> dict[str, JobCost]:
+        """Return what was learned of named jobs."""
+        with self._lock:
+            return self._costs.table()
+
+    @property
+    def counts(self) -> AdmissionCounts:
+        """What the gate did so far."""
+        return AdmissionCounts(self._admitted, self._waited, self._refused, self._seconds_waited)
+
+    @property
+    def used(self) -> bool:
+        """Whether any work ever asked for admission."""
+        return bool(self._admitted or self._refused or self._room.busy)
+
+    # -- for the tick ---------------------------------------------------------------
+
+    def update(self, limits: tuple[LimitState, ...], decision: Decision | None, now: float) -> None:
+        """Take a tick's limits and decision, and let in whoever fits now."""
+        if not self._frozen:
+            self._room.update(limits, decision, now)
+
+    def release(self) -> None:
+        """Nothing measures any more: hold only the amounts against the limits."""
+        if not self._frozen:
+            self._room.forget()
+
+    def freeze(self) -> None:
+        """Let everything pass in a forked child, with one warning."""
+        self._frozen = True
+
+    # -- for Admission ----------------------------------------------------------------
+
+    def begin(self, job: str | None, amounts: dict[str, float]) -> Request:
+        """Queue one piece of work; its status says whether it runs already."""
+        if self._frozen:
+            return self._pass_frozen()
+        with self._lock:
+            learned = self._costs.expected(job) if job is not None else {}
+        request = Request(job, {**learned, **amounts}, frozenset(learned.keys() - amounts))
+        if self._enabled:
+            self._hold(request)
+        self._room.enter(request, forced=not self._enabled)
+        if request.status is Status.RUNNING:
+            self._count(request, 0.0)
+        return request
+
+    def wait(self, request: Request, timeout: float | None) -> None:
+        """Block the calling thread until the request runs; raises when it never will."""
+        try:
+            self._count(request, self._room.wait(request, timeout))
+        except BaseException as error:
+            self._give_up(request, error)
+            raise
+
+    async def wait_async(self, request: Request, timeout: float | None) -> None:
+        """Suspend the calling task until the request runs; raises when it never will."""
+        try:
+            self._count(request, await self._room.wait_async(request, timeout))
+        except BaseException as error:
+            self._give_up(request, error)
+            raise
+
+    def end(self, request: Request) -> None:
+        """Take back what a request held and let in whoever fits now."""
+        if self._frozen:
+            return
+        alone = request.alone
+        ran = request.status is Status.RUNNING
+        self._let_go(request)
+        seconds = self._room.leave(request)
+        if ran and request.job is not None:
+            with self._lock:
+                self._costs.add(request.job, seconds, request.peaks if alone else {})
+
+    # -- inside -------------------------------------------------------------------------
+
+    @property
+    def _lock(self) -> threading.RLock:
+        return self._room.lock
+
+    def _hold(self, request: Request) -> None:
+        """Note whose request this is; raises when its thread or task holds one already."""
+        request.loop, request.key = holder()
+        with self._lock:
+            if request.key not in self._holders:
+                self._holders[request.key] = request
+                return
+            self._refused += 1
+        raise NestedAdmissionError(
+            "this thread or task holds an admission already and might wait for itself: ask "
+            "once, for the whole amount, or leave the first before asking again"
+        )
+
+    def _let_go(self, request: Request) -> None:
+        with self._lock:
+            if self._holders.get(request.key) is request:
+                del self._holders[request.key]
+
+    def _give_up(self, request: Request, error: BaseException) -> None:
+        """Take out a request whose owner does not wait any more; nothing is learned of it."""
+        self._let_go(request)
+        self._room.leave(request)
+        if isinstance(error, AdmissionError):
+            with self._lock:
+                self._refused += 1
+
+    def _count(self, request: Request, seconds: float) -> None:
+        with self._lock:
+            self._admitted += 1
+            if request.waited:
+                self._waited += 1
+                self._seconds_waited += seconds
+        if self._on_admit is not None:
+            for resource, value in request.amounts.items():
+                self._on_admit(resource, value)
+
+    def _pass_frozen(self) -> Request:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                "admission passes everything: this process was forked from the one that "
+                "manages resources; create a manager here",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        request = Request(None, {})
+        request.status = Status.RUNNING
+        return request

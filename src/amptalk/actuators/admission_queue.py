@@ -1,0 +1,277 @@
+"""Who may start next: the rules of admission, on data alone.
+
+Pure: no threads, no clock, no waiting; `admission` adds those. First in, first out:
+a small late request never overtakes. The head of the queue passes when
+
+- every hold resource it uses is below critical (with nothing running at all, below
+  emergency, so that work cannot stand still for ever);
+- each amount fits: committed + amount <= limit;
+- the rest that the allocation imposes is over.
+
+**Committed** of a hold resource is max(measured, baseline + outstanding):
+*outstanding* are the amounts of jobs that run; *baseline* is the newest measurement
+made while nothing was outstanding, lowered when a later one is below it; from
+*measured* is taken what jobs gave back since that measurement, until the next one
+tells. Of a rate (CPU) it is the outstanding amounts: use within the limit is the
+allocation's business.
+
+**Rests** pace work to an allocation a < 1: a job that ran d seconds leaves a rest of
+d·(1/a - 1), at most 5 s; each admission takes the rest that ends first and waits
+for it. So one or N workers run the share a of the time, and traffic with gaps
+longer than its rests is not delayed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from amptalk.model.level import Level, LimitState
+from amptalk.model.resource import Resource
+
+LONGEST_REST = 5.0
+"""Seconds. A rest that ended longer ago than this is not owed to anyone any more."""
+
+
+class Status(Enum):
+    """Where a request stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    REFUSED = "refused"
+    """It cannot fit any more, since the limit was lowered."""
+    GONE = "gone"
+
+
+class Request:
+    """One piece of work that wants to start."""
+
+    __slots__ = (
+        "alone", "amounts", "before", "job", "key", "learned", "loop", "peaks", "started",
+        "status", "waited", "wake",
+    )  # fmt: skip
+
+    def __init__(
+        self, job: str | None, amounts: dict[str, float], learned: frozenset[str] = frozenset()
+    ) -> None:
+        self.job = job
+        self.amounts = amounts
+        """By resource, in its unit."""
+        self.learned = learned
+        """Resources whose amount was learned: too much of it does not stop a lone job."""
+        self.status = Status.GONE
+        self.started = math.nan
+        self.alone = False
+        self.before: dict[str, float] = {}
+        """Measurements before it began, when it began alone."""
+        self.peaks: dict[str, float] = {}
+        self.key: object = None
+        """Thread or task that holds it; set by the gate, as the next three are."""
+        self.loop: object = None
+        self.wake: Callable[[], None] | None = None
+        self.waited = False
+
+
+class _Ledger:
+    """One limited resource as admission sees it."""
+
+    __slots__ = (
+        "baseline", "given_back", "is_hold", "level", "limit", "measured", "outstanding", "unit",
+    )  # fmt: skip
+
+    def __init__(self, resource: Resource, limit: float) -> None:
+        self.is_hold = resource.kind == "hold"
+        self.unit = resource.unit
+        self.limit = limit
+        self.forget()
+
+    def forget(self) -> None:
+        self.level = Level.NORMAL
+        self.measured = math.nan
+        self.baseline = math.nan
+        self.given_back = 0.0
+        self.outstanding = 0.0
+
+    def take(self, state: LimitState) -> bool:
+        """Take this tick's judgement; false when it brought no new measurement of a hold."""
+        self.limit = state.limit
+        self.level = state.level
+        value = state.value
+        if not self.is_hold or not state.fresh or math.isnan(value):
+            return False
+        self.measured = value
+        self.given_back = 0.0
+        if self.outstanding == 0.0 or value < self.baseline:
+            self.baseline = value
+        elif math.isnan(self.baseline):
+            self.baseline = max(0.0, value - self.outstanding)
+        return True
+
+    @property
+    def committed(self) -> float:
+        """See the module's text; without a measurement the amounts alone count."""
+        if math.isnan(self.measured):
+            return self.outstanding
+        return max(self.measured - self.given_back, self.baseline + self.outstanding)
+
+    def fits(self, amount: float) -> bool:
+        return self.committed + amount <= self.limit * (1.0 + 1e-9)
+
+
+class AdmissionQueue:
+    """The queue and its ledgers. Not thread-safe."""
+
+    def __init__(self, limits: Iterable[tuple[Resource, float]]) -> None:
+        self._ledgers = {resource.name: _Ledger(resource, limit) for resource, limit in limits}
+        self._waiting: deque[Request] = deque()
+        self._running: set[Request] = set()
+        self._rests: list[float] = []
+        self._pace = 1.0
+
+    @property
+    def busy(self) -> bool:
+        """True while anything runs or waits."""
+        return bool(self._running or self._waiting)
+
+    @property
+    def head(self) -> Request | None:
+        """The request that is next."""
+        return self._waiting[0] if self._waiting else None
+
+    def members(self) -> Iterable[Request]:
+        """Everything that runs or waits."""
+        yield from self._running
+        yield from self._waiting
+
+    def excess(self, amounts: dict[str, float]) -> tuple[str, float, float, str] | None:
+        """Name the amount that is larger than its limit: resource, amount, limit, unit."""
+        for name, asked in amounts.items():
+            ledger = self._ledgers.get(name)
+            if ledger is not None and asked > ledger.limit * (1.0 + 1e-9):
+                return name, asked, ledger.limit, ledger.unit
+        return None
+
+    def update(self, limits: tuple[LimitState, ...], pace: float, now: float) -> None:
+        """Take a tick's limits and the allocation `pace`; `now` is when they were measured."""
+        alone = next(iter(self._running)) if len(self._running) == 1 else None
+        if alone is not None and not (alone.alone and now > alone.started):
+            alone = None
+        for state in limits:
+            name = state.resource.name
+            ledger = self._ledgers.get(name)
+            if ledger is None:
+                ledger = self._ledgers[name] = _Ledger(state.resource, state.limit)
+            if ledger.take(state) and alone is not None and name in alone.before:
+                peak = state.value - alone.before[name]
+                alone.peaks[name] = max(peak, alone.peaks.get(name, peak))
+        self._pace = pace
+        if pace >= 1.0:
+            self._rests.clear()
+
+    def forget(self) -> None:
+        """Nothing measures any more: levels are normal, the amounts alone count, no rests."""
+        for ledger in self._ledgers.values():
+            outstanding = ledger.outstanding
+            ledger.forget()
+            ledger.outstanding = outstanding
+        self._rests.clear()
+        self._pace = 1.0
+
+    def enter(self, request: Request) -> None:
+        """Put a request at the end of the queue; `advance` says whether it may start."""
+        request.status = Status.WAITING
+        self._waiting.append(request)
+
+    def start(self, request: Request, now: float) -> None:
+        """Count a request as running, whatever the rules say."""
+        request.status = Status.RUNNING
+        request.started = now
+        request.alone = not self._running
+        for other in self._running:
+            other.alone = False
+        self._running.add(request)
+        for name, ledger in self._ledgers.items():
+            if request.alone and ledger.is_hold and not math.isnan(ledger.measured):
+                request.before[name] = ledger.measured
+            ledger.outstanding += request.amounts.get(name, 0.0)
+
+    def advance(self, now: float) -> list[Request]:
+        """Start as many from the head as may; returns those that need not wait any more."""
+        decided: list[Request] = []
+        while self._waiting:
+            head = self._waiting[0]
+            declared = {n: a for n, a in head.amounts.items() if n not in head.learned}
+            if self.excess(declared) is not None:
+                head.status = Status.REFUSED
+            elif self.obstacle(head, now):
+                break
+            else:
+                if self._rests:
+                    heapq.heappop(self._rests)
+                self.start(head, now)
+            decided.append(self._waiting.popleft())
+        return decided
+
+    def obstacle(self, request: Request, now: float) -> str:
+        """Why a request may not start; empty when it may."""
+        if request is not self.head:
+            return "others came first"
+        rest = self._next_rest(now)
+        if rest > now:
+            return f"work rests for {rest - now:.2f} s at an allocation of {self._pace:.2f}"
+        idle = not self._running
+        highest = Level.CRITICAL if idle else Level.ELEVATED
+        uses_holds = any(self._is_hold(name) for name in request.amounts)
+        for name, ledger in self._ledgers.items():
+            if (
+                ledger.is_hold
+                and ledger.level > highest
+                and (not uses_holds or name in request.amounts)
+            ):
+                return f"{name} is at level {ledger.level.label}"
+        for name, asked in request.amounts.items():
+            known = self._ledgers.get(name)
+            if known is None or known.fits(asked) or (idle and name in request.learned):
+                continue
+            return (
+                f"{asked:.0f} {known.unit} of {name} do not fit: {known.committed:.0f} of "
+                f"{known.limit:.0f} {known.unit} are taken"
+            )
+        return ""
+
+    def ready_at(self, now: float) -> float:
+        """When the head's rest is over, `inf` when no rest holds it back."""
+        rest = self._next_rest(now)
+        return rest if self._waiting and rest > now else math.inf
+
+    def leave(self, request: Request, now: float) -> float:
+        """Take a request out, whether it waits or runs; returns for how long it ran."""
+        status, request.status = request.status, Status.GONE
+        if status is Status.WAITING:
+            self._waiting.remove(request)
+        if status is not Status.RUNNING:
+            return 0.0
+        self._running.remove(request)
+        for name, asked in request.amounts.items():
+            ledger = self._ledgers.get(name)
+            if ledger is not None:
+                ledger.given_back += asked
+                ledger.outstanding = sum(r.amounts.get(name, 0.0) for r in self._running)
+        seconds = max(0.0, now - request.started)
+        if self._pace < 1.0:
+            rest = min(seconds * (1.0 / self._pace - 1.0), LONGEST_REST)
+            heapq.heappush(self._rests, now + rest)
+        return seconds
+
+    def _next_rest(self, now: float) -> float:
+        """End of the rest that ends first; -inf when none is owed."""
+        while self._rests and self._rests[0] < now - LONGEST_REST:
+            heapq.heappop(self._rests)
+        return self._rests[0] if self._rests else -math.inf
+
+    def _is_hold(self, name: str) -> bool:
+        ledger = self._ledgers.get(name)
+        return ledger is not None and ledger.is_hold

@@ -1,0 +1,140 @@
+"""What the application says is to come, kept until it has begun, ended or been taken back."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from amptalk.actuators.amounts import amount
+from amptalk.model.announcement import Announcement
+from amptalk.model.errors import ConfigurationError
+
+SOON = 10.0
+"""An announcement that starts within these seconds is consumed by work admitted now."""
+
+_NONE: tuple[Announcement, ...] = ()
+
+
+class _Entry:
+    """What is left of an announcement for one resource."""
+
+    __slots__ = ("amount", "ends", "resource", "starts")
+
+    def __init__(self, resource: str, amount: float, starts: float, ends: float) -> None:
+        self.resource = resource
+        self.amount = amount
+        self.starts = starts
+        self.ends = ends
+
+
+class AnnouncementHandle:
+    """An announcement that can be taken back; as a context manager it is at the end."""
+
+    def __init__(self, book: AnnouncementBook, entries: tuple[_Entry, ...]) -> None:
+        self._book = book
+        self._entries = entries
+
+    def cancel(self) -> None:
+        """Take back what is left of it; does nothing when it is over or cancelled already."""
+        self._book.cancel(self._entries)
+
+    def __enter__(self) -> AnnouncementHandle:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cancel()
+
+
+class AnnouncementBook:
+    """All announcements of a manager, oldest first. Thread-safe."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._entries: tuple[_Entry, ...] = ()
+
+    def announce(
+        self,
+        *,
+        memory_mb: float | None = None,
+        gpu_memory_mb: float | None = None,
+        cpu_percent: float | None = None,
+        power_watts: float | None = None,
+        starts_in: float = 0.0,
+        duration: float = math.inf,
+    ) -> AnnouncementHandle:
+        """Tell of demand on top of what is used otherwise.
+
+        Amounts in MB, percent of the effective capacity and watts; `starts_in` and
+        `duration` in seconds, `duration` may be `inf`. Raises `ConfigurationError` for
+        no amount at all, negative numbers and what is no number.
+        """
+        amounts = {
+            resource: amount(name, value)
+            for name, resource, value in (
+                ("memory_mb", "memory", memory_mb),
+                ("gpu_memory_mb", "gpu_memory", gpu_memory_mb),
+                ("cpu_percent", "cpu", cpu_percent),
+                ("power_watts", "power", power_watts),
+            )
+            if value is not None
+        }
+        if not amounts:
+            raise ConfigurationError(
+                "an announcement needs an amount: give memory_mb, gpu_memory_mb, cpu_percent or "
+                "power_watts"
+            )
+        lasts = duration if duration == math.inf else amount("duration", duration)
+        if lasts <= 0:
+            raise ConfigurationError(f"duration={duration!r} is no time: give more than 0 seconds")
+        starts = self._monotonic() + amount("starts_in", starts_in)
+        entries = tuple(_Entry(r, a, starts, starts + lasts) for r, a in amounts.items() if a > 0)
+        with self._lock:
+            self._entries += entries
+        return AnnouncementHandle(self, entries)
+
+    def cancel(self, entries: tuple[_Entry, ...]) -> None:
+        """Drop entries of one announcement."""
+        with self._lock:
+            self._entries = tuple(entry for entry in self._entries if entry not in entries)
+
+    def current(self, now: float) -> tuple[Announcement, ...]:
+        """Announced demand that has not ended, `starts_in` relative to `now`, oldest first."""
+        if not self._entries:
+            return _NONE
+        with self._lock:
+            if any(entry.ends <= now for entry in self._entries):
+                self._entries = tuple(entry for entry in self._entries if entry.ends > now)
+            return tuple(
+                Announcement(e.resource, e.amount, e.starts - now, e.ends - e.starts)
+                for e in self._entries
+            )
+
+    def consume(self, resource: str, used: float) -> None:
+        """Take work that was admitted now off the oldest announcements it may belong to.
+
+        Those are of the same resource, begun or about to begin within 10 s; what is
+        left of `used` after one goes on to the next.
+        """
+        if not self._entries:
+            return
+        soon = self._monotonic() + SOON
+        with self._lock:
+            for entry in self._entries:
+                if entry.resource == resource and entry.starts <= soon and used > 0:
+                    taken = min(entry.amount, used)
+                    entry.amount -= taken
+                    used -= taken
+            self._entries = tuple(entry for entry in self._entries if entry.amount > 0)
+
+    def freeze(self) -> None:
+        """Start empty in a forked child."""
+        self._lock = threading.Lock()  # the parent may have held it
+        self._entries = ()

@@ -1,0 +1,47 @@
+"""What every discrete actuator is: `available`, `apply`, `undo` and what it declares.
+
+The planner chooses by what is declared here (and by the effect learned so far),
+the runner carries out and measures. Proportional levers are `knobs` and `admission`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from amptalk.model.level import Level
+
+
+class Actuator(ABC):
+    """One discrete step that gives back some of one resource.
+
+    Whether it helped is found by measuring the resource before it and after
+    `latency`; nothing that `apply` returns or says counts.
+    """
+
+    name: str
+    """Unique within a manager."""
+    resource: str
+    """Name of the resource it gives back."""
+    level: Level = Level.CRITICAL
+    """The lowest level at which it may be used."""
+    cost: float = 0.0
+    """Declared loss of work, 0-1; 0 loses nothing."""
+    latency: float = 0.0
+    """Seconds after `apply` until its effect shows in a measurement."""
+    expected: float | None = None
+    """How much it gives back, in the resource's unit; `None` when unknown."""
+    deadline: float = 2.0
+    """Seconds that `apply` or `undo` may take."""
+    detail: str = ""
+    """What a report on it should add; may be set by `apply`."""
+
+    def available(self) -> str | None:
+        """Return why it cannot be used now, or `None` when it can; called on the tick, so quick."""
+        return None
+
+    @abstractmethod
+    def apply(self, need: float) -> None:
+        """Carry it out on an action thread; may raise. `need` is what should be given back."""
+
+    def undo(self) -> None:  # noqa: B027 - most actuators have nothing to take back
+        """Take it back on an action thread, once the resource's level is normal again."""

@@ -1,0 +1,96 @@
+"""What measurements say of an action, and what is remembered of each actuator.
+
+Pure. The rules are few so that they can be told to an operator:
+
+- nothing below the noise floor counts as given back;
+- half of what was expected, or half of what was needed, is success;
+- what cannot be measured is unverifiable, never success.
+
+Before and after are plain measurements; growth of other work between them is not
+guessed away. (A hook that frees as much as the application takes meanwhile is
+reported as without effect, with a remark; see `Record.add`.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from amptalk.model.action import Verdict
+
+STRIKES = 2
+"""Failures in a row that put an actuator into quarantine."""
+QUARANTINE_SECONDS = 60.0
+LONGEST_QUARANTINE_SECONDS = 3600.0
+LEARNING = 0.3
+"""Weight of the newest effect in the exponential mean."""
+
+
+class Measurement(NamedTuple):
+    """A resource as measured last."""
+
+    value: float
+    """In the resource's unit; `nan` when missing."""
+    measured_at: float
+    """Monotonic seconds; older than the sample for slow sensors."""
+
+
+Measure = Callable[[str], Measurement]
+"""Gives the newest measurement of a resource by name."""
+
+
+def noise_floor(before: float) -> float:
+    """Change that may be chance: 1 % of the value before, at least one unit."""
+    return max(0.01 * abs(before), 1.0)
+
+
+def judge(before: float, after: float, need: float, expected: float | None) -> Verdict:
+    """Verdict on a step from what was measured; all amounts in the resource's unit.
+
+    `need` is what had to be given back (0 or less: nothing), `expected` what the
+    actuator promised. A step ahead of need that changed nothing is unverifiable:
+    there was nothing to be seen.
+    """
+    freed = before - after
+    if math.isnan(freed):
+        return Verdict.UNVERIFIABLE
+    if freed <= noise_floor(before):
+        return Verdict.UNVERIFIABLE if need <= 0 and expected is None else Verdict.NO_EFFECT
+    goals = [goal for goal in (need, expected) if goal is not None and goal > 0]
+    return Verdict.WORKED if freed >= 0.5 * min(goals, default=0.0) else Verdict.PARTIAL
+
+
+class Record:
+    """What is remembered of one actuator: its learned effect, failures in a row, quarantine."""
+
+    __slots__ = ("effect", "failures", "until")
+
+    def __init__(self) -> None:
+        self.effect: float | None = None
+        """Exponential mean of what it gave back when it ran alone; `None` before the first."""
+        self.failures = 0
+        self.until = -math.inf
+        """Monotonic seconds at which its quarantine ends."""
+
+    def learn(self, freed: float) -> None:
+        """Take one measured effect into the mean; a growth counts as no effect."""
+        freed = max(0.0, freed)
+        self.effect = freed if self.effect is None else self.effect + LEARNING * (
+            freed - self.effect
+        )  # fmt: skip
+
+    def add(self, verdict: Verdict, now: float, spared: float = 0.0, noise: float = 1.0) -> None:
+        """Count a verdict towards quarantine.
+
+        From the second failure in a row on: 60 s, doubled by each further one up to
+        an hour. Success clears. `spared` is how far the value stayed below its course
+        before the action; above `noise` a "no effect" is not held against it.
+        """
+        if verdict in (Verdict.WORKED, Verdict.PARTIAL):
+            self.failures = 0
+        elif verdict is Verdict.DENIED or (verdict is Verdict.NO_EFFECT and spared <= noise):
+            self.failures += 1
+            if self.failures >= STRIKES:
+                doubled = QUARANTINE_SECONDS * 2.0 ** min(self.failures - STRIKES, 10)
+                self.until = now + min(doubled, LONGEST_QUARANTINE_SECONDS)

@@ -1,0 +1,62 @@
+"""`amptalk watch`: samples as they are taken, as lines for people or JSON for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+
+from amptalk.config import SCOPES
+from amptalk.manager import ResourceManager
+from amptalk.model.sample import FIELDS, Sample
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags."""
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--scope", default="device", choices=SCOPES)
+    parser.add_argument("--interval", type=float, default=1.0, metavar="S")
+    parser.add_argument(
+        "--duration", type=float, default=math.inf, metavar="S", help="stop after (default: never)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print samples until the duration is over or the user interrupts."""
+    manager = ResourceManager(
+        scope=options.scope, monitoring_interval=options.interval, handling="observe", name="watch"
+    )
+    write = _json_line if options.json else _text_line
+    until = time.monotonic() + options.duration
+    while True:
+        sys.stdout.write(write(manager.get_current_metrics()))
+        sys.stdout.flush()
+        left = until - time.monotonic()
+        if left <= 0:
+            return 0
+        time.sleep(min(options.interval, left))
+
+
+def _json_line(sample: Sample) -> str:
+    line: dict[str, object] = {"time": sample.time, "monotonic": sample.monotonic}
+    line.update(
+        (name, value if value is None or math.isfinite(value) else None)
+        for name, value in sample.as_dict().items()
+    )
+    line["cpu_percent_per_core"] = [
+        None if math.isnan(core) else core for core in sample.cpu_percent_per_core
+    ]
+    line["missing"] = dict(sample.missing)
+    return json.dumps(line, allow_nan=False) + "\n"
+
+
+def _text_line(sample: Sample) -> str:
+    known = [
+        f"{field.name} {value:.1f} {field.unit}"
+        for field, value in zip(FIELDS[:7], sample.row, strict=False)
+        if not math.isnan(value)
+    ]
+    clock = time.strftime("%H:%M:%S", time.localtime(sample.time))
+    return f"{clock}  {'  '.join(known)}\n"

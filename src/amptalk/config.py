@@ -1,0 +1,68 @@
+"""What a manager is told at its creation, checked once and then unchangeable.
+
+Covers every argument but the limits (`limits.ResourceLimits` checks those) and
+the strategy's name (`strategies.names` knows which there are).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from amptalk.model.errors import ConfigurationError
+from amptalk.model.sample import Sample
+
+SCOPES = ("application", "container", "device")
+HANDLINGS = ("observe", "degrade", "enforce")
+FASTEST_INTERVAL = 0.05
+"""Seconds; below that sampling would cost more than it tells."""
+SLOWEST_INTERVAL = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagerConfig:
+    """The arguments of a manager that are neither limits nor strategy."""
+
+    monitoring_interval: float = 1.0
+    """Seconds between samples, 0.05-3600. Close to a limit samples come sooner."""
+    callback: Callable[[Sample], object] | None = None
+    """Called with the latest sample on a thread of its own."""
+    scope: str = "application"
+    """Whose memory and CPU count: this process tree, its container, or the device."""
+    handling: str = "degrade"
+    """`observe` only reports, `degrade` takes own-process, reversible steps, `enforce` all."""
+    name: str | None = None
+    """Names the manager in telemetry; numbered when not given."""
+    record: str | None = None
+    """Path of a `.ring` file that survives a crash; `None` records nothing."""
+
+    def __post_init__(self) -> None:
+        interval = self.monitoring_interval
+        if isinstance(interval, bool) or not isinstance(interval, (int, float)):
+            raise ConfigurationError(
+                f"monitoring_interval={interval!r} is not a number: give seconds, such as 1.0"
+            )
+        if math.isnan(interval) or not FASTEST_INTERVAL <= interval <= SLOWEST_INTERVAL:
+            raise ConfigurationError(
+                f"monitoring_interval={interval!r} is out of range: give "
+                f"{FASTEST_INTERVAL} to {SLOWEST_INTERVAL:.0f} seconds"
+            )
+        if self.callback is not None and not callable(self.callback):
+            raise ConfigurationError(
+                f"callback={self.callback!r} cannot be called: give a function of one sample"
+            )
+        _one_of("scope", self.scope, SCOPES)
+        _one_of("handling", self.handling, HANDLINGS)
+        if self.name is not None and not (isinstance(self.name, str) and self.name.strip()):
+            raise ConfigurationError(f"name={self.name!r} is not a name: give a non-empty string")
+
+
+def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value in allowed:
+        return
+    close = get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise ConfigurationError(f"{argument}={value!r} is unknown: use one of {allowed}{hint}")

@@ -1,0 +1,237 @@
+"""One tick, in pure order.
+
+Each tick, **sensors** produce one immutable **sample**; **history** keeps it;
+**limits** (own, or granted by **sharing**) judge it; a **strategy** reads history
+and limits and returns a **decision**; **actuators** carry it out and measure
+whether it helped; **telemetry** tells what was seen and done.
+
+Every part is injected, so the same engine serves live runs, replay and
+simulation. It has no thread and no clock of its own: `loop` says when, the
+sample says what time it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from amptalk.history.history import History
+from amptalk.history.recent import RecentSlope
+from amptalk.limits.judge import Judge
+from amptalk.model.action import ActionReport
+from amptalk.model.announcement import Announcement
+from amptalk.model.decision import Ask, Decision, Observation, Strategy
+from amptalk.model.level import Level, LimitState, Violation
+from amptalk.model.sample import Sample
+from amptalk.model.tick import Tick
+from amptalk.telemetry.effectiveness import Effectiveness
+
+FASTEST_TICK = 0.05
+"""Seconds between ticks when a limit is about to be reached."""
+TICKS_TO_LIMIT = 4
+"""At least this many ticks shall fit before a limit is reached at the present growth."""
+NOTED_SHARE_CHANGE = 0.1
+"""An allocation that moved this far since it was last noted becomes an event."""
+
+
+class Sensors(Protocol):
+    """What the engine needs of `sensors.suite.SensorSuite`."""
+
+    rates_fresh: bool
+
+    def read(self) -> Sample:
+        """Read the machine."""
+
+    def refine_memory(self) -> Sample:
+        """Read the application's memory by the exact, dearer way where that is due."""
+
+
+class Actuators(Protocol):
+    """What the engine needs of `actuators.actuation.Actuation`."""
+
+    def announced(self, now: float) -> tuple[Announcement, ...]:
+        """Work that is known to come."""
+
+    def carry_out(
+        self, sample: Sample, limits: tuple[LimitState, ...], decision: Decision
+    ) -> tuple[ActionReport, ...]:
+        """Act on a decision; returns what was verified in this tick."""
+
+
+class Sharing(Protocol):
+    """What the engine needs of `sharing.components.ComponentBook`."""
+
+    def asks(self) -> Mapping[str, Mapping[str, Ask]]:
+        """What each component asks of each resource."""
+
+    def demands(self) -> Mapping[str, Mapping[str, float]]:
+        """What components want now."""
+
+    def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
+        """Hand out grants: shrink first, grow once the shrink is measured."""
+
+
+class Parts(NamedTuple):
+    """What an engine is made of."""
+
+    sensors: Sensors
+    history: History
+    judge: Judge
+    strategy: Strategy
+    actuators: Actuators
+    sharing: Sharing
+    effectiveness: Effectiveness
+
+
+class Engine:
+    """Ties the parts together, one `tick` at a time. Not thread-safe: one caller at a time."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        interval: float,
+        listeners: Sequence[Callable[[Tick], None]] = (),
+    ) -> None:
+        self.parts = parts
+        self._interval = interval
+        self._listeners = tuple(listeners)
+        self._slopes: dict[str, RecentSlope] = {
+            resource.field: RecentSlope()
+            for resource in parts.judge.resources
+            if resource.kind == "hold"
+        }
+        self._last_monotonic = float("nan")
+        self._levels: tuple[Level, ...] = ()
+        self._violations = 0
+        self._noted_shares: dict[str, float] = {}
+        self.last: Tick | None = None
+        self.strategy_errors = 0
+        """How often the strategy raised; the decision before it was kept."""
+
+    def tick(self) -> float:
+        """Run one tick and return the seconds until the next one."""
+        started = time.perf_counter()
+        parts = self.parts
+        sample = parts.sensors.read()
+        rates_fresh = parts.sensors.rates_fresh
+        if parts.judge.preview(sample) > Level.ELEVATED:
+            sample = parts.sensors.refine_memory()
+        parts.history.append(sample)
+        now = sample.monotonic
+        for field, recent in self._slopes.items():
+            recent.add(now, sample[field])
+        limits = parts.judge.judge(sample, self._slope_of, rates_fresh=rates_fresh)
+        elapsed = now - self._last_monotonic
+        if not elapsed > 0:  # also the nan of the first tick
+            elapsed = self._interval
+        self._last_monotonic = now
+        decision = self._decide(now, elapsed, limits)
+        reports = parts.actuators.carry_out(sample, limits, decision)
+        if decision.grants:
+            parts.sharing.apply(decision.grants, sample)
+        parts.effectiveness.add(now, elapsed, limits, decision)
+        self._note(sample, limits, decision, reports)
+        tick = Tick(sample, limits, decision, reports, time.perf_counter() - started)
+        self.last = tick
+        for listener in self._listeners:
+            listener(tick)
+        return self._next_interval(limits, decision)
+
+    def _slope_of(self, field: str) -> float:
+        recent = self._slopes.get(field)
+        return recent.slope() if recent is not None else 0.0
+
+    def _decide(self, now: float, elapsed: float, limits: tuple[LimitState, ...]) -> Decision:
+        parts = self.parts
+        observation = Observation(
+            now=now,
+            interval=elapsed,
+            limits=limits,
+            announcements=parts.actuators.announced(now),
+            asks=parts.sharing.asks(),
+            demands=parts.sharing.demands(),
+        )
+        try:
+            return parts.strategy.decide(observation)
+        except Exception as error:  # noqa: BLE001 - a strategy may be the user's own
+            self.strategy_errors += 1
+            if self.strategy_errors == 1:
+                parts.history.note(
+                    "strategy_error",
+                    time.time(),
+                    strategy=parts.strategy.name,
+                    error=f"{type(error).__name__}: {error}",
+                    consequence="the last decision is kept",
+                )
+            return self.last.decision if self.last else Decision(parts.strategy.name, ())
+
+    def _next_interval(self, limits: tuple[LimitState, ...], decision: Decision) -> float:
+        """The strategy's wish, or sooner when a limit comes near; never above the nominal."""
+        interval = self._interval
+        if decision.interval is not None and decision.interval < interval:
+            interval = decision.interval
+        for state in limits:
+            if 0 < state.time_to_limit < TICKS_TO_LIMIT * interval:
+                interval = state.time_to_limit / TICKS_TO_LIMIT
+        return max(FASTEST_TICK, interval)
+
+    def _note(
+        self,
+        sample: Sample,
+        limits: tuple[LimitState, ...],
+        decision: Decision,
+        reports: tuple[ActionReport, ...],
+    ) -> None:
+        """Turn changes into events; does nothing in a tick in which nothing changed."""
+        note = self.parts.history.note
+        levels = tuple([state.level for state in limits])
+        if levels != self._levels:
+            before = self._levels or (Level.NORMAL,) * len(levels)
+            for state, old in zip(limits, before, strict=True):
+                if state.level != old:
+                    note(
+                        "level", sample.time, resource=state.resource.name,
+                        level=state.level.label, was=old.label, value=state.value,
+                        limit=state.limit, unit=state.resource.unit,
+                    )  # fmt: skip
+            self._levels = levels
+        for allocation in decision.allocations:
+            noted = self._noted_shares.get(allocation.resource, 1.0)
+            share = allocation.share
+            if abs(share - noted) >= NOTED_SHARE_CHANGE or (share == 1.0 != noted):
+                self._noted_shares[allocation.resource] = share
+                note(
+                    "allocation", sample.time, resource=allocation.resource,
+                    share=round(share, 4), was=round(noted, 4), reason=allocation.reason,
+                )  # fmt: skip
+        judge = self.parts.judge
+        if judge.violations_begun != self._violations:
+            self._violations = judge.violations_begun
+            newest = judge.violations[-1]
+            note(
+                "violation", sample.time, resource=newest.resource, limit=newest.limit,
+                unit=newest.unit, peak=newest.peak,
+            )  # fmt: skip
+        for report in reports:
+            self._note_report(report)
+
+    def _note_report(self, report: ActionReport) -> None:
+        self.parts.effectiveness.report(report)
+        self.parts.history.note(
+            "action", report.started, action=report.action, resource=report.resource,
+            unit=report.unit, level=report.level.label, seconds=round(report.seconds, 6),
+            before=report.before, after=report.after, expected=report.expected,
+            verdict=report.verdict.value, detail=report.detail,
+        )  # fmt: skip
+        for violation in reversed(self.parts.judge.violations):
+            if _concerns(report, violation):
+                violation.actions.append(f"{report.action}: {report.verdict.value}")
+                break
+
+
+def _concerns(report: ActionReport, violation: Violation) -> bool:
+    """Whether an action fell into a violation of the same resource."""
+    if report.resource != violation.resource:
+        return False
+    return violation.ended is None or violation.started <= report.started <= violation.ended

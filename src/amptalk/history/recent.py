@@ -1,0 +1,54 @@
+"""Growth over the last few readings, fast ticks included: the slope behind "time to limit".
+
+History keeps one row per interval; when a limit is near, ticks come faster than
+that, and how fast a value grows must be known from those. Not a forecast: see
+`forecast` for anything beyond the next seconds.
+"""
+
+from __future__ import annotations
+
+import math
+
+SPAN_SECONDS = 3.0
+"""Only readings this young count, unless there are fewer than `FEWEST` of them."""
+FEWEST = 4
+MOST = 12
+
+
+class RecentSlope:
+    """Least-squares slope of the newest readings of one value."""
+
+    __slots__ = ("_times", "_values")
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._values: list[float] = []
+
+    def add(self, seconds: float, value: float) -> None:
+        """Take a reading at monotonic `seconds`; a `nan` or one that is not later is left out."""
+        times, values = self._times, self._values
+        if value != value or (times and seconds <= times[-1]):  # noqa: PLR0124 - nan test, hot
+            return
+        times.append(seconds)
+        values.append(value)
+        while len(times) > FEWEST and (len(times) > MOST or times[0] < seconds - SPAN_SECONDS):
+            del times[0], values[0]
+
+    def slope(self) -> float:
+        """Units per second; 0 with fewer than three readings."""
+        times, values = self._times, self._values
+        count = len(times)
+        if count < 3:
+            return 0.0
+        origin, base = times[0], values[0]
+        sum_t = sum_v = sum_tt = sum_tv = 0.0
+        for t, v in zip(times, values, strict=True):
+            t -= origin  # noqa: PLW2901 - local copy, hot path
+            v -= base  # noqa: PLW2901
+            sum_t += t
+            sum_v += v
+            sum_tt += t * t
+            sum_tv += t * v
+        spread = count * sum_tt - sum_t * sum_t
+        slope = (count * sum_tv - sum_t * sum_v) / spread if spread > 0 else 0.0
+        return slope if math.isfinite(slope) else 0.0

@@ -1,0 +1,270 @@
+"""The flight recorder: a mapped ring file that survives the death of its process.
+
+What is stored into the map is the kernel's at once: SIGKILL loses the tick in
+flight at most. `sync`, called off the tick, brings it to the disk every 60 s, the
+kernel itself every 30 s or so: that is what power loss takes. At 1 Hz with 30
+series that move, at most 20 MB a day are written (the file system's own journal
+not counted); the layout that does it is in `ringfile`, reading in `recording`.
+
+The file's space is taken when it is made, because a store into a hole of a full
+disk kills the process. On file systems that copy on write (btrfs) that promise
+does not hold once the disk is full; put the file elsewhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import math
+import mmap
+import os
+import stat
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from amptalk.history.ringfile import (
+    EVENT_BYTES,
+    EVENT_SLOTS,
+    EVENTS_AT,
+    PAGE,
+    PAGES_AT,
+    ROWS_PER_PAGE,
+    Page,
+    PageWriter,
+    Row,
+    read_page,
+)
+from amptalk.history.ringhead import (
+    Header,
+    new_header,
+    pack_event,
+    pack_header,
+    read_event,
+    read_header,
+)
+from amptalk.model.errors import ConfigurationError, MetricsFileError
+from amptalk.model.sample import Sample
+
+SYNC_SECONDS = 60.0
+_NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+_live: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+class Recorder:
+    """Keeps the newest samples and events of a run in a file, through any crash.
+
+    Opens the recording of an earlier run and goes on behind it, as a new session.
+    Holds a lock on the file while it is open. Raises `MetricsFileError` when the
+    file is in use, damaged, not a recording or cannot be made.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], interval: float, capacity_rows: int = 3600
+    ) -> None:
+        if not 0 < interval < math.inf:
+            raise ConfigurationError(f"interval={interval!r} is not allowed; give seconds above 0")
+        if capacity_rows < 1:
+            raise ConfigurationError(f"capacity_rows={capacity_rows!r} must be 1 or more")
+        self.path = os.fspath(path)
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._synced = time.monotonic()
+        self._fd = _opened(self.path)
+        try:
+            header = _prepared(self.path, self._fd, capacity_rows, interval)
+            self._map: mmap.mmap | None = mmap.mmap(self._fd, header.size)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._pages = header.pages
+        newest = self._newest_page(header)
+        self._next_page = newest.number + 1 if newest else 1
+        self.session = newest.session + 1 if newest else 1
+        """Number of this run in the file, counted from 1."""
+        self._at = 0
+        self._next_event = self._newest_event() + 1
+        self._writer = PageWriter(self.session)
+        self._begin(newest, interval)
+        _live.add(self)
+
+    def record(self, sample: Sample) -> None:
+        """Keep one sample. Hot path; does nothing once closed or in a forked child."""
+        memory = self._map
+        if memory is None or os.getpid() != self._pid:
+            return
+        row = Row(sample.time, sample.monotonic, sample.row)
+        writer = self._writer
+        at = self._at + writer.used
+        record = writer.add(row)
+        if record is None:
+            self._at = PAGES_AT + (self._next_page - 1) % self._pages * PAGE
+            memory[self._at : self._at + PAGE] = writer.start(self._next_page, row)
+            self._next_page += 1
+        else:
+            memory[at : at + len(record)] = record
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Keep an event; facts beyond 496 bytes of JSON are left out."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if self._map is None:
+                return
+            at = EVENTS_AT + (self._next_event - 1) % EVENT_SLOTS * EVENT_BYTES
+            self._map[at : at + EVENT_BYTES] = pack_event(self._next_event, event)
+            self._next_event += 1
+
+    def sync(self) -> None:
+        """Bring what was recorded to the disk, if the last time is 60 s ago.
+
+        Waits for the disk without holding the interpreter; not for the tick.
+        """
+        now = time.monotonic()
+        if os.getpid() != self._pid or now - self._synced < SYNC_SECONDS:
+            return
+        with self._lock:
+            if self._map is not None:
+                self._synced = now
+                # Not mmap.flush: it holds the GIL while the disk writes.
+                os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of the file. Idempotent."""
+        if os.getpid() != self._pid:
+            self.abandon()
+            return
+        with self._lock:
+            if self._map is not None:
+                with suppress(OSError):  # what is in the map reaches the disk later
+                    os.fdatasync(self._fd)
+                self._let_go()
+
+    def abandon(self) -> None:
+        """Let go of the file without touching it: for a fork's child, whose parent goes on."""
+        if self._map is not None:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        memory, self._map = self._map, None
+        if memory is not None:
+            memory.close()
+        os.close(self._fd)
+
+    def _newest_page(self, header: Header) -> Page | None:
+        pages = (
+            read_page(self._bytes(PAGES_AT + i * PAGE, PAGE), header.steps)
+            for i in range(header.pages)
+        )
+        return max((page for page in pages if page), key=lambda page: page.number, default=None)
+
+    def _newest_event(self) -> int:
+        slots = (self._bytes(EVENTS_AT + i * EVENT_BYTES, EVENT_BYTES) for i in range(EVENT_SLOTS))
+        return max((found[0] for slot in slots if (found := read_event(slot))), default=0)
+
+    def _bytes(self, at: int, length: int) -> bytes:
+        return b"" if self._map is None else self._map[at : at + length]
+
+    def _begin(self, newest: Page | None, interval: float) -> None:
+        """Mark the new session, and whether the machine was started anew since the last one."""
+        now = time.monotonic()
+        rebooted = None
+        if newest:
+            # The monotonic clock begins anew with each start of the machine; when it
+            # is ahead of the last row that proves nothing unless wall time agrees.
+            last = newest.rows[-1]
+            passed = time.time() - last.time
+            if now < last.monotonic:
+                rebooted = True
+            elif abs(passed - (now - last.monotonic)) < SYNC_SECONDS:
+                rebooted = False
+        self.note(
+            {
+                "kind": "session", "time": time.time(), "session": self.session,
+                "monotonic": now, "interval": interval, "pid": self._pid, "rebooted": rebooted,
+            }
+        )  # fmt: skip
+
+
+def _opened(path: str) -> int:
+    """A descriptor of the file, made if need be, with the lock held."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise MetricsFileError(
+            f"cannot record to {path}: {error.strerror}; give a file in a folder that exists and "
+            "is writable for this user"
+        ) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise MetricsFileError(f"cannot record to {path}: it is not a regular file")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise MetricsFileError(
+            f"cannot record to {path}: another manager or process is recording to it; give each "
+            "its own file"
+        ) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise MetricsFileError(f"cannot lock {path}: {error.strerror}") from error
+    return descriptor
+
+
+def _prepared(path: str, descriptor: int, capacity_rows: int, interval: float) -> Header:
+    """The header of the file, written first if the file is new; its space is taken."""
+    size = os.fstat(descriptor).st_size
+    pages = -(-capacity_rows // ROWS_PER_PAGE) + 2
+    header = new_header(pages, interval)
+    if size and not _only_zeros(descriptor, size, header.size):
+        found = read_header(path, os.pread(descriptor, PAGE, 0), size)
+        if (found.fields, found.steps) != (header.fields, header.steps):
+            raise MetricsFileError(
+                f"{path}: recorded by another version of AMPTALK with other fields; "
+                "move it away (load_metrics still reads it)"
+            )
+        header = found
+        _take_space(path, descriptor, header.size)
+        return header
+    try:
+        _take_space(path, descriptor, header.size)
+        os.pwrite(descriptor, pack_header(header), 0)
+        os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+    return header
+
+
+def _only_zeros(descriptor: int, size: int, most: int) -> bool:
+    """True for a file that was being made when its process died: nothing is lost with it."""
+    return size <= most and not any(os.pread(descriptor, size, 0))
+
+
+def _take_space(path: str, descriptor: int, size: int) -> None:
+    try:
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+            if os.fstat(descriptor).st_size < size:
+                os.pwrite(descriptor, bytes(size), 0)
+    except OSError as error:
+        raise MetricsFileError(
+            f"cannot record to {path}: {error.strerror}; {size // 1024} KiB are needed"
+        ) from error
+
+
+def _abandon_all() -> None:
+    for recorder in tuple(_live):
+        recorder.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,362 @@
+"""`ResourceManager`, the face of the library: builds the parts, starts and stops them.
+
+A thin facade. What a tick does is in `engine`, when it happens in `loop`, what a
+limit means in `limits`, what may run in `strategies`, what is done in `actuators`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from amptalk.actuators.actuation import Actuation
+from amptalk.clock import Clock, SystemClock
+from amptalk.config import ManagerConfig
+from amptalk.engine import Engine, Parts
+from amptalk.history.history import History
+from amptalk.limits.judge import Judge
+from amptalk.limits.limits import ResourceLimits
+from amptalk.loop import Loop
+from amptalk.model.errors import AmptalkError, ConfigurationError
+from amptalk.model.level import Level, LimitState, Violation
+from amptalk.registry import managers
+from amptalk.sensors.suite import SensorSuite
+from amptalk.sharing.components import ComponentBook
+from amptalk.strategies.names import make_strategy
+from amptalk.telemetry.effectiveness import Effectiveness
+from amptalk.telemetry.listeners import Listeners
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from amptalk.model.decision import Decision, Strategy
+    from amptalk.model.sample import Sample
+    from amptalk.sensors.capacity import Capacity
+
+
+class ResourceManager:
+    """Watches one scope, holds its limits and tells what happened.
+
+    Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also
+    with `async with`, or call `start_monitoring` and `stop_monitoring`. It may be
+    started again after a stop. Several managers may live in one process. In a
+    forked child a manager is inert: knobs keep their value, admission lets pass.
+    """
+
+    def __init__(
+        self,
+        limits: ResourceLimits | None = None,
+        *,
+        strategy: str | Sequence[str] | Strategy = "dynamic",
+        monitoring_interval: float = 1.0,
+        callback: Callable[[Sample], object] | None = None,
+        scope: str = "application",
+        handling: str = "degrade",
+        name: str | None = None,
+        record: str | os.PathLike[str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if limits is not None and not isinstance(limits, ResourceLimits):
+            raise ConfigurationError(
+                f"limits={limits!r} is not a ResourceLimits: give "
+                "ResourceLimits(max_memory_mb=1000, ...)"
+            )
+        self.limits = limits or ResourceLimits()
+        self.config = ManagerConfig(
+            monitoring_interval=monitoring_interval,
+            callback=callback,
+            scope=scope,
+            handling=handling,
+            name=name,
+            record=None if record is None else str(record),
+        )
+        self._clock = clock or SystemClock()
+        self._strategy = make_strategy(strategy, monitoring_interval)
+        self._sensors = SensorSuite(scope, self._clock)
+        self._limits = self.limits.items()
+        self.history = History(monitoring_interval)
+        """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
+        self._actuation = Actuation(self._clock, handling, self._limits)
+        self._components = ComponentBook(self._limits, self._actuation.runner)
+        self.knob = self._actuation.knobs.create
+        """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
+        self.admit = self._actuation.admission.admit
+        """Ask to start work: `with manager.admit("transcribe", memory_mb=300): ...`."""
+        self.announce = self._actuation.announcements.announce
+        """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
+        self.component = self._components.register
+        """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
+        self.shares = self._components.shares
+        """Who holds what of which resource, one row a component and resource."""
+        self._effectiveness = Effectiveness(self._strategy.name)
+        self._judge = Judge(self._limits, monitoring_interval)
+        self._listeners = Listeners(
+            self.history, managers, callback, self.config.record, monitoring_interval
+        )
+        self._engine = Engine(
+            Parts(
+                sensors=self._sensors,
+                history=self.history,
+                judge=self._judge,
+                strategy=self._strategy,
+                actuators=self._actuation,
+                sharing=self._components,
+                effectiveness=self._effectiveness,
+            ),
+            monitoring_interval,
+            (self._listeners.tell,),
+        )
+        self._ticking = threading.Lock()
+        self._forked = False
+        number = managers.add(self)
+        self.name = name or ("manager" if number == 1 else f"manager-{number}")
+        self._listeners.name = self.name
+        self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
+
+    # -- life -----------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """True between `start_monitoring` and `stop_monitoring`."""
+        return self._loop.running
+
+    def start_monitoring(self) -> None:
+        """Take the first sample and keep sampling; does nothing when running already.
+
+        Raises `MetricsFileError` when the recording asked for cannot be written, and
+        `AmptalkError` in a forked child.
+        """
+        if self._forked:
+            raise AmptalkError(
+                f"manager {self.name!r} belongs to the parent process: create one in the child"
+            )
+        if self._loop.running:
+            return
+        self._judge.forget()
+        self._listeners.open(self.notices())
+        self._loop.start(self.tick())
+
+    def stop_monitoring(self) -> None:
+        """Stop sampling, let go of every lever, close the recording. Idempotent.
+
+        Knobs return to their maximum. History, violations and effectiveness stay.
+        """
+        if self._forked:
+            return
+        self._loop.stop()
+        self._actuation.release()
+        self._listeners.close()
+
+    def __enter__(self) -> Self:
+        self.start_monitoring()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop_monitoring()
+
+    async def __aenter__(self) -> Self:
+        import asyncio
+
+        await asyncio.to_thread(self.start_monitoring)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.stop_monitoring)
+
+    def forked(self) -> None:
+        """Become inert in a fork's child; called by the registry."""
+        self._forked = True
+        self._ticking = threading.Lock()
+        self._loop.abandon()
+        self._actuation.freeze()
+        self._sensors.close()
+        self._listeners.abandon()
+
+    def tick(self) -> float:
+        """Run one tick now and return the seconds until the next one. Never raises.
+
+        The loop calls it; an application with a loop of its own may, instead of
+        `start_monitoring`.
+        """
+        with self._ticking:
+            try:
+                return self._engine.tick()
+            except Exception as error:  # noqa: BLE001 - the loop outlives any bug of ours
+                self._listeners.fault(error)
+                return self.config.monitoring_interval
+
+    # -- seeing ---------------------------------------------------------------
+
+    def get_current_metrics(self) -> Sample:
+        """The latest sample while running, a fresh one otherwise."""
+        last = self._engine.last
+        if last is not None and (self._forked or self._loop.running):
+            return last.sample
+        if self._forked:
+            raise AmptalkError(
+                f"manager {self.name!r} belongs to the parent process: create one in the child"
+            )
+        with self._ticking:
+            sample = self._sensors.read()
+            self.history.append(sample)
+            return sample
+
+    @property
+    def limit_states(self) -> tuple[LimitState, ...]:
+        """Each limit as judged in the latest tick: value, level, time to limit."""
+        last = self._engine.last
+        return last.limits if last is not None else ()
+
+    @property
+    def level(self) -> Level:
+        """The highest level of all limits."""
+        return max((state.level for state in self.limit_states), default=Level.NORMAL)
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """Values that were beyond their limit for two samples or more, oldest first."""
+        return tuple(self._judge.violations)
+
+    @property
+    def decision(self) -> Decision | None:
+        """The latest decision of the strategy, `None` before the first tick."""
+        last = self._engine.last
+        return last.decision if last is not None else None
+
+    @property
+    def capacity(self) -> Capacity:
+        """What can be used at most: the least of machine, affinity and every group's limit."""
+        return self._sensors.capacity
+
+    def effectiveness(self) -> dict[str, Any]:
+        """What the limits suffered, what the work paid and which actions helped, as plain data."""
+        return self._effectiveness.summary(self._actuation.admission.counts._asdict())
+
+    def notices(self) -> tuple[str, ...]:
+        """What an operator should know: limits that nothing can hold or that cannot be meant."""
+        capacity = self._sensors.capacity
+        return (
+            *self.limits.warnings(capacity.cpu_cores, capacity.memory_mb),
+            *self._actuation.holds(),
+        )
+
+    def save_metrics(self, path: str | os.PathLike[str]) -> None:
+        """Write history, events and effectiveness; the suffix says how.
+
+        `.json`, `.jsonl`, `.csv` or `.sqlite`. The file is replaced atomically: an
+        existing one stays whole when writing fails. Raises `ConfigurationError` for
+        another suffix, `MetricsFileError` when the path cannot be written.
+        """
+        from amptalk.history.document import document_of
+        from amptalk.history.files import save_metrics
+
+        save_metrics(
+            path,
+            document_of(
+                self.history,
+                config={
+                    "manager": self.name,
+                    "strategy": self._strategy.name,
+                    "scope": self.config.scope,
+                    "handling": self.config.handling,
+                    "monitoring_interval": self.config.monitoring_interval,
+                    "limits": {resource.name: limit for resource, limit in self._limits},
+                },
+                violations=self.violations,
+                effectiveness=self.effectiveness(),
+            ),
+        )
+
+    # -- acting (knob, admit, announce and component are set in __init__) --------
+
+    def hook(
+        self,
+        name: str,
+        release: Callable[..., object],
+        *,
+        resource: str = "memory",
+        level: Level = Level.ELEVATED,
+        restore: Callable[[], object] | None = None,
+        expected: float | None = None,
+        cost: float = 0.1,
+    ) -> None:
+        """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
+
+        `expected` is how much it gives back in the resource's unit, `cost` the loss of
+        work, 0-1. What it returns does not count: the effect is measured.
+        """
+        from amptalk.actuators.hooks import Hook
+
+        self._actuation.add(
+            Hook(name, release, resource=resource, level=level, restore=restore,
+                 expected=expected, cost=cost)
+        )  # fmt: skip
+
+    # -- telemetry's view -----------------------------------------------------
+
+    def latest_sample(self) -> Sample | None:
+        """The last sample while running, else `None`."""
+        last = self._engine.last
+        return last.sample if last is not None and self._loop.running else None
+
+    def latest_limits(self) -> tuple[LimitState, ...]:
+        """The limits as judged in the last tick; for telemetry."""
+        return self.limit_states
+
+    def latest_decision(self) -> Decision | None:
+        """The last decision; for telemetry."""
+        return self.decision
+
+
+def create_resource_manager(
+    *,
+    max_memory_mb: float | None = None,
+    max_cpu_percent: float | None = None,
+    max_gpu_percent: float | None = None,
+    max_gpu_memory_mb: float | None = None,
+    max_power_watts: float | None = None,
+    max_temp_celsius: float | None = None,
+    strategy: str | Sequence[str] | Strategy = "dynamic",
+    monitoring_interval: float = 1.0,
+    callback: Callable[[Sample], object] | None = None,
+    scope: str = "application",
+    handling: str = "degrade",
+    name: str | None = None,
+    record: str | os.PathLike[str] | None = None,
+    clock: Clock | None = None,
+) -> ResourceManager:
+    """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
+    return ResourceManager(
+        ResourceLimits(
+            max_memory_mb=max_memory_mb,
+            max_cpu_percent=max_cpu_percent,
+            max_gpu_percent=max_gpu_percent,
+            max_gpu_memory_mb=max_gpu_memory_mb,
+            max_power_watts=max_power_watts,
+            max_temp_celsius=max_temp_celsius,
+        ),
+        strategy=strategy,
+        monitoring_interval=monitoring_interval,
+        callback=callback,
+        scope=scope,
+        handling=handling,
+        name=name,
+        record=record,
+        clock=clock,
+    )

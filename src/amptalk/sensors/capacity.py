@@ -1,0 +1,53 @@
+"""How much this process could use at most: cores and memory, with the reason.
+
+The least of what is online, what affinity allows and what every visible ancestor control
+group grants. Limits above the root of a cgroup namespace cannot be seen from within.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isnan
+from typing import NamedTuple
+
+
+class Capacity(NamedTuple):
+    """What 100 % means here."""
+
+    cpu_cores: float
+    """Cores, more than 0, maybe a fraction."""
+    cpu_reason: str
+    memory_mb: float
+    """MB; `nan` when even the machine's total cannot be read."""
+    memory_reason: str
+
+    def cpu_text(self, percent: float) -> str:
+        """Say a share of the capacity in cores and as systemd says it.
+
+        >>> Capacity(4, "4 online CPUs", 1000, "MemTotal").cpu_text(50)
+        '50 % = 2 of 4 cores = CPUQuota=200%'
+        """
+        cores = self.cpu_cores * percent / 100.0
+        return (
+            f"{percent:g} % = {cores:.4g} of {self.cpu_cores:.4g} cores"
+            f" = CPUQuota={cores * 100.0:.4g}%"
+        )
+
+
+class Limit(NamedTuple):
+    """An amount and where it comes from."""
+
+    amount: float
+    reason: str
+
+
+def effective_capacity(cpu: Iterable[Limit], memory: Iterable[Limit]) -> Capacity:
+    """Take the least of each; the first of equals gives the reason. Unknown ones are left out."""
+    cores = _least(cpu, Limit(1.0, "unknown number of CPUs, taken as 1"))
+    room = _least(memory, Limit(float("nan"), "unknown"))
+    return Capacity(cores.amount, cores.reason, room.amount, room.reason)
+
+
+def _least(limits: Iterable[Limit], fallback: Limit) -> Limit:
+    known = [limit for limit in limits if not isnan(limit.amount) and 0 < limit.amount < inf]
+    return min(known, key=lambda limit: limit.amount, default=fallback)

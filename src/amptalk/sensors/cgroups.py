@@ -1,0 +1,182 @@
+"""Find the control groups of a process, version 1, version 2 and both at once.
+
+A process has one group per hierarchy. Version 1 has a hierarchy per controller; version 2 has
+one for all, and a group whose parent does not hand a controller down is charged to the nearest
+ancestor that has it. A hybrid machine prints `0::/` for an empty version 2 hierarchy while
+memory is counted by version 1, so a group counts only where the controller's file exists.
+
+The root of a hierarchy stands for the whole machine and is not a group of one's own. It is
+known by its files, not by its path: inside a cgroup namespace (docker) the path is "/" too.
+Limits are not read here (`container`).
+
+Formats: cgroups(7), Documentation/admin-guide/cgroup-v2.rst, mountinfo in proc.rst.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from amptalk.sensors.files import SensorFault, exists, read_once
+from amptalk.sensors.roots import Roots
+
+
+class Group(NamedTuple):
+    """The folder of a control group and the folder where its hierarchy is mounted."""
+
+    version: int
+    folder: str
+    top: str
+
+    def ancestors(self) -> tuple[str, ...]:
+        """Folders from the group itself up to the mount, the root of the hierarchy left out."""
+        folders = [self.folder]
+        while folders[-1] != self.top and len(folders) < 64:
+            folders.append(folders[-1].rpartition("/")[0])
+        return tuple(folder for folder in folders if not is_root(self.version, folder))
+
+
+class _Mount(NamedTuple):
+    version: int
+    root: str
+    folder: str
+    options: frozenset[str]
+
+
+def membership(roots: Roots, pid: int) -> bytes:
+    """`/proc/<pid>/cgroup` as it is, to notice a migration. Raises `SensorFault`."""
+    return read_once(f"{roots.proc}/{pid}/cgroup")
+
+
+def is_root(version: int, folder: str) -> bool:
+    """Whether a folder is the root of its hierarchy: the kernel makes these files only there."""
+    if version == 1:
+        return exists(f"{folder}/release_agent")
+    return not exists(f"{folder}/cgroup.events")
+
+
+def find_group(roots: Roots, pid: int, controller: str, proof: tuple[str, str]) -> Group:
+    """Find the group that counts `controller`, proven by a file for version 1 or 2.
+
+    Raises `SensorFault` saying why there is none.
+    """
+    lines = _lines(membership(roots, pid))
+    mounts = _mounts(roots)
+    for controllers, path in lines:
+        if controller in controllers:
+            for mount in mounts:
+                if mount.version == 1 and controller in mount.options:
+                    group = _nearest(Group(1, _folder(mount, path), mount.folder), proof[0])
+                    if group is not None:
+                        return _own(group, controller)
+    for controllers, path in lines:
+        if controllers == frozenset({""}):
+            for mount in mounts:
+                if mount.version == 2:
+                    group = _nearest(Group(2, _folder(mount, path), mount.folder), proof[1])
+                    if group is not None:
+                        return _own(group, controller)
+    raise _absent(roots, controller, mounts)
+
+
+def _own(group: Group, controller: str) -> Group:
+    if is_root(group.version, group.folder):
+        raise SensorFault(
+            f"not in a control group of its own: {controller} is counted for the root group"
+            f" {group.folder}, which is the whole machine",
+            "start it in one: systemd-run --scope -p MemoryMax=1G -p CPUQuota=100% COMMAND",
+        )
+    return group
+
+
+def _nearest(group: Group, proof: str) -> Group | None:
+    """The group itself or its nearest ancestor with the controller's file."""
+    folder = group.folder
+    for _ in range(64):
+        if exists(f"{folder}/{proof}"):
+            return group._replace(folder=folder)
+        if folder == group.top:
+            return None
+        folder = folder.rpartition("/")[0]
+    return None
+
+
+def _absent(roots: Roots, controller: str, mounts: list[_Mount]) -> SensorFault:
+    if _disabled(roots, controller):
+        if controller == "memory":
+            return SensorFault(
+                "the memory controller is switched off at boot (cgroup_disable=memory, the "
+                "default of a Raspberry Pi): no group counts memory",
+                "append cgroup_enable=memory cgroup_memory=1 to the kernel command line "
+                "(Raspberry Pi: /boot/firmware/cmdline.txt) and reboot",
+            )
+        return SensorFault(
+            f"the {controller} controller is switched off at boot (cgroup_disable={controller})",
+            f"remove cgroup_disable={controller} from the kernel command line and reboot",
+        )
+    if not mounts:
+        return SensorFault("no control group file system is mounted")
+    return SensorFault(f"no group of this process, nor an ancestor, counts {controller}")
+
+
+def _disabled(roots: Roots, controller: str) -> bool:
+    """Whether `/proc/cgroups` (name, hierarchy, groups, enabled) or the boot line says so."""
+    try:
+        for line in read_once(f"{roots.proc}/cgroups").decode("ascii", "replace").splitlines():
+            words = line.split()
+            if len(words) == 4 and words[0] == controller:
+                return words[3] == "0"
+    except SensorFault:
+        pass
+    try:
+        words = read_once(f"{roots.proc}/cmdline").decode("ascii", "replace").split()
+    except SensorFault:
+        return False
+    return f"cgroup_disable={controller}" in words
+
+
+def _lines(data: bytes) -> list[tuple[frozenset[str], str]]:
+    """`id:controllers:path`; the path may hold colons."""
+    found = []
+    for line in data.decode("utf-8", "surrogateescape").splitlines():
+        parts = line.split(":", 2)
+        if len(parts) == 3:
+            found.append((frozenset(parts[1].split(",")), parts[2]))
+    return found
+
+
+def _mounts(roots: Roots) -> list[_Mount]:
+    found = []
+    data = read_once(f"{roots.proc}/self/mountinfo").decode("utf-8", "surrogateescape")
+    for line in data.splitlines():
+        left, dash, right = line.partition(" - ")
+        words, kind = left.split(), right.split()
+        if not dash or len(words) < 5 or len(kind) < 3 or kind[0] not in {"cgroup", "cgroup2"}:
+            continue
+        folder = _unescape(words[4])
+        if folder.startswith("/sys"):
+            folder = roots.sys + folder[4:]
+        version = 2 if kind[0] == "cgroup2" else 1
+        options = frozenset(kind[2].split(","))
+        found.append(_Mount(version, _unescape(words[3]), folder, options))
+    return found
+
+
+def _folder(mount: _Mount, path: str) -> str:
+    """The group's folder beneath the mount; the mount itself when the path is not beneath it."""
+    beneath = path
+    if mount.root != "/":
+        if path != mount.root and not path.startswith(mount.root + "/"):
+            return mount.folder  # bind-mounted into a container, or seen from another namespace
+        beneath = path[len(mount.root) :]
+    beneath = beneath.strip("/")
+    if not beneath or ".." in beneath.split("/"):
+        return mount.folder
+    folder = f"{mount.folder}/{beneath}"
+    return folder if exists(folder) else mount.folder
+
+
+def _unescape(text: str) -> str:
+    """Undo mountinfo's octal escapes of white space and backslash."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text

@@ -1,0 +1,135 @@
+"""The whole machine as one view: what each of its sensors says, in the view's order.
+
+Memory is read every tick; CPU and pressure when rates are due; swapping, load, power and
+temperature every 5 s; GPU, power and temperature sensors are looked for anew every 60 s.
+"""
+
+from __future__ import annotations
+
+import os
+
+from amptalk.clock import Clock
+from amptalk.model.sample import Provenance
+from amptalk.sensors.cpu import CpuSource
+from amptalk.sensors.gpu import GpuSource
+from amptalk.sensors.memory import MemorySource
+from amptalk.sensors.power import PowerSource
+from amptalk.sensors.pressure import PressureSource
+from amptalk.sensors.report import NAN, Notes, SourceInfo
+from amptalk.sensors.roots import Roots
+from amptalk.sensors.swapping import SwapSource
+from amptalk.sensors.temperature import TemperatureSource
+
+_LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
+
+
+class Device:
+    """Everything of `DeviceView`, in its order."""
+
+    def __init__(self, roots: Roots, notes: Notes, clock: Clock) -> None:
+        self._notes = notes
+        self._clock = clock
+        self._memory = MemorySource(roots, notes)
+        self._cpu = CpuSource(roots, notes)
+        self._pressure_cpu = PressureSource(roots, notes, "cpu")
+        self._pressure_memory = PressureSource(roots, notes, "memory", full=True)
+        self._pressure_io = PressureSource(roots, notes, "io")
+        self._swapping = SwapSource(roots, notes)
+        self._gpu = GpuSource(roots, notes)
+        self._power = PowerSource(roots, notes)
+        self._temperature = TemperatureSource(roots, notes)
+        self._rest: tuple[float, ...] = ()
+        self.work(clock.monotonic())
+
+    @property
+    def cores(self) -> float:
+        """Online cores, `nan` when unknown."""
+        return self._cpu.cores
+
+    @property
+    def total_mb(self) -> float:
+        """Memory of the machine, `nan` when unknown."""
+        return self._memory.total_mb
+
+    @property
+    def per_core(self) -> tuple[float, ...]:
+        """Percent of each online core, in the kernel's order."""
+        return self._cpu.per_core
+
+    def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
+        """Read one tick."""
+        memory = self._memory.read(now)
+        if rates:
+            self._cpu.renew()
+            at = self._clock.monotonic()
+            self._pressure_cpu.renew(at)
+            self._pressure_memory.renew(at)
+            self._pressure_io.renew(at)
+            self._compose()
+        return memory + self._rest
+
+    def _compose(self) -> None:
+        """Put together what comes after memory and does not change every tick."""
+        cpu, waiting = self._cpu, self._pressure_memory
+        self._rest = (
+            *self._swapping.rates, cpu.percent, cpu.cores, *self._loads,
+            self._pressure_cpu.some, waiting.some, waiting.full, self._pressure_io.some,
+            NAN, NAN, NAN, self._power.value, self._temperature.value,
+        )  # fmt: skip
+
+    def _renew_load(self, now: float) -> None:
+        """Read the load averages; the kernel renews them every 5 s."""
+        try:
+            self._loads = os.getloadavg()
+        except OSError as error:
+            self._loads = (NAN, NAN, NAN)
+            self._notes.lose(_LOAD, f"the load average cannot be had: {error}")
+            return
+        self._notes.find(_LOAD)
+        self._notes.origin(_LOAD, Provenance("measured", "getloadavg(3)", now))
+
+    def work(self, now: float) -> None:
+        """Do what is due every 5 s."""
+        self._swapping.renew(now)
+        self._power.renew(now)
+        self._temperature.renew(now)
+        self._renew_load(now)
+        self._memory.retry()
+        for pressure in (self._pressure_cpu, self._pressure_memory, self._pressure_io):
+            pressure.retry()
+        self._compose()
+
+    def discover(self) -> None:
+        """Look for sensors anew, every 60 s."""
+        self._gpu.discover()
+        self._power.discover()
+        self._temperature.discover()
+
+    def infos(self) -> tuple[SourceInfo, ...]:
+        """Name the sensors, for the report."""
+        each_tick = (
+            *(self._memory, self._cpu),
+            *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
+        )
+        swapping = self._swapping
+        return (
+            *(
+                SourceInfo(one.name, one.fields, one.path, () if one.lost else (one.path,))
+                for one in each_tick
+            ),
+            SourceInfo(
+                swapping.name, swapping.fields, swapping.path, (swapping.path,), seldom=True
+            ),
+            SourceInfo("load average", _LOAD, "getloadavg(3)"),
+            self._gpu.info(),
+            self._power.info(),
+            self._temperature.info(),
+        )
+
+    def close(self) -> None:
+        """Close all descriptors; the next reading opens the files again."""
+        for source in (
+            *(self._memory, self._cpu, self._swapping, self._temperature),
+            *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
+        ):
+            source.close()

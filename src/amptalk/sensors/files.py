@@ -1,0 +1,156 @@
+"""Read small kernel files: a descriptor that is kept, and faults that carry their reason.
+
+Covers procfs, sysfs and cgroup files. It does not parse them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NoReturn
+
+from amptalk.model.errors import AmptalkError
+
+_pread = os.pread
+_WORDS = {
+    errno.ENOENT: "does not exist",
+    errno.ESRCH: "belongs to a process that has ended",
+    errno.ENODEV: "belongs to a device or control group that is gone",
+    errno.EACCES: "may not be read by this user",
+    errno.EPERM: "may not be read by this user",
+    errno.EOPNOTSUPP: "is switched off in this kernel",
+    errno.EAGAIN: "has no value at the moment (the part is not powered)",
+    errno.EMFILE: "cannot be opened: this process has no free file descriptor",
+}
+
+
+class SensorFault(AmptalkError):  # noqa: N818 - "fault" is the word for a sensor's failure
+    """A source could not be read. Stays within `sensors`; its text becomes the reason.
+
+    `remedy` is an exact command or boot option, or empty; `number` the errno, 0 for none.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", number: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.number = number
+
+
+def fault_of(error: OSError, path: str) -> SensorFault:
+    """Say in words why `path` could not be read."""
+    number = error.errno or 0
+    words = _WORDS.get(number) or f"cannot be read: {os.strerror(number) if number else error}"
+    remedy = f"sudo chmod a+r {path}" if number in {errno.EACCES, errno.EPERM} else ""
+    return SensorFault(f"{path} {words}", remedy, number)
+
+
+def garbled(path: str, what: str) -> SensorFault:
+    """Say that `path` was read but is not what the kernel documents."""
+    return SensorFault(f"{path} is not as documented: {what}")
+
+
+def read_once(path: str) -> bytes:
+    """Open, read to the end and close; for what is read seldom. Raises `SensorFault`.
+
+    Files that the kernel prints line by line (mountinfo, children) come a page at a time.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise fault_of(error, path) from None
+    try:
+        data = piece = os.read(fd, 65536)
+        while piece:
+            piece = os.read(fd, 65536)
+            data += piece
+    except OSError as error:
+        raise fault_of(error, path) from None
+    finally:
+        os.close(fd)
+    return data
+
+
+def read_text(path: str) -> str:
+    """Contents without surrounding white space. Raises `SensorFault`."""
+    return read_once(path).decode("utf-8", "replace").strip()
+
+
+def entry(data: bytes, key: bytes, path: str) -> int:
+    """The number after `key` at the start of a line. Raises `SensorFault` naming `path`."""
+    for line in data.split(b"\n"):
+        words = line.split()
+        if len(words) == 2 and words[0] == key and words[1].isdigit():
+            return int(words[1])
+    raise garbled(path, f"it has no {key.decode()} with a number")
+
+
+def read_number(path: str) -> int:
+    """Contents as one whole number. Raises `SensorFault`."""
+    text = read_text(path)
+    try:
+        return int(text)
+    except ValueError:
+        raise garbled(path, f"{text[:40]!r} is not a whole number") from None
+
+
+def listing(path: str) -> list[str]:
+    """Names in a folder in sorted order; empty where there is no such folder."""
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+
+
+def exists(path: str) -> bool:
+    """Whether a file or folder is there."""
+    return os.access(path, os.F_OK)
+
+
+class KeptFile:
+    """A file whose descriptor stays open between ticks: 3-8 µs cheaper than opening it anew.
+
+    `size` is how much one read asks for; it must cover what the reader wants, because one
+    `pread` gives one consistent text of the kernel.
+    """
+
+    __slots__ = ("_fd", "path", "size")
+
+    def __init__(self, path: str, size: int = 4096) -> None:
+        self.path = path
+        self.size = size
+        self._fd = -1
+
+    def read(self) -> bytes:
+        """Contents from the start, opening the file when it is not open. Raises `SensorFault`."""
+        try:
+            data = _pread(self._fd, self.size, 0)
+        except OSError:
+            data = self._reopened()
+        return data or self._empty()
+
+    def read_list(self) -> bytes:
+        """Do the same for a file that may rightly be empty."""
+        try:
+            return _pread(self._fd, self.size, 0)
+        except OSError:
+            return self._reopened()
+
+    def _reopened(self) -> bytes:
+        """Open the file and read it: it was not open, or the descriptor gave an error."""
+        self.close()
+        try:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return _pread(self._fd, self.size, 0)
+        except OSError as error:
+            self.close()
+            raise fault_of(error, self.path) from None
+
+    def _empty(self) -> NoReturn:
+        raise garbled(self.path, "it is empty")
+
+    def close(self) -> None:
+        """Close the descriptor; the next read opens the file again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

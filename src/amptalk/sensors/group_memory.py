@@ -1,0 +1,175 @@
+"""Memory of a control group: usage, working set, the tightest limit, kills by the kernel.
+
+Working set is usage minus inactive file cache, at least 0 (the kubelet's rule). Usage is read
+every tick; the file cache, the limits of all ancestors and the kills every 5 s. When an
+ancestor's limit is the tightest, the percent is of that ancestor's use.
+
+Formats: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from amptalk.model.sample import Provenance
+from amptalk.sensors.capacity import Limit
+from amptalk.sensors.cgroups import Group
+from amptalk.sensors.files import (
+    KeptFile,
+    SensorFault,
+    entry,
+    garbled,
+    read_once,
+    read_text,
+)
+from amptalk.sensors.report import NAN, Notes, Source
+
+_MB = 2.0**20
+_NO_LIMIT = 1 << 60
+"""Version 1 says about 2^63, rounded down to a page, for no limit."""
+_UNLIMITED = Limit(inf, "no control group limit")
+_FILES = {
+    1: ("memory.usage_in_bytes", "memory.limit_in_bytes", b"total_inactive_file"),
+    2: ("memory.current", "memory.max", b"inactive_file"),
+}
+_KILLS = ("container.oom_kills",)
+_LOST = (NAN, NAN, NAN, NAN)
+
+
+class GroupMemory(Source):
+    """Usage, working set, limit and percent, and the number of kills."""
+
+    name = "container memory"
+    fields = tuple(
+        f"container.{name}"
+        for name in ("memory_usage_mb", "working_set_mb", "memory_limit_mb", "memory_percent")
+    )
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__(notes)
+        self.group: Group | None = None
+        self.limit = _UNLIMITED
+        """The tightest limit in MB, `inf` without one."""
+        self.kills = NAN
+        self._usage: KeptFile | None = None
+        self._limiting: KeptFile | None = None
+        self._cache = self._limiting_cache = 0.0
+
+    def enter(self, group: Group, now: float) -> None:
+        """Read this group from now on."""
+        self.close()
+        self.group = group
+        self._usage = KeptFile(f"{group.folder}/{_FILES[group.version][0]}", 64)
+        self.work(now)
+
+    def leave(self, fault: SensorFault) -> None:
+        """State that there is no group to read."""
+        self.close()
+        self.group = None
+        self.limit = _UNLIMITED
+        self.kills = NAN
+        self.lose(fault)
+        self._notes.lose(_KILLS, fault.reason, fault.remedy)
+
+    def work(self, now: float) -> None:
+        """Renew what changes slowly, and find lost values again."""
+        group = self.group
+        if group is None:
+            return
+        try:
+            self._renew_limit(group)
+            self._cache = _inactive_file(group.version, group.folder)
+            if self._limiting is not None:
+                folder = self._limiting.path.rpartition("/")[0]
+                self._limiting_cache = _inactive_file(group.version, folder)
+        except (SensorFault, ValueError) as fault:
+            self.lose(fault, group.folder)
+        else:
+            self.gain()
+            source = f"usage - inactive file cache of {group.folder}/memory.stat"
+            self._notes.origin(self.fields[1::2], Provenance("derived", source, now))
+        self._renew_kills(group)
+
+    def _renew_limit(self, group: Group) -> None:
+        usage_name, limit_name, _ = _FILES[group.version]
+        limit, limiting = _UNLIMITED, group.folder
+        for folder in group.ancestors():
+            path = f"{folder}/{limit_name}"
+            try:
+                amount = _amount(path)
+            except SensorFault:
+                if folder == group.folder:
+                    raise
+                continue  # an ancestor without the controller sets no limit
+            if amount < limit.amount:
+                limit, limiting = Limit(amount, path), folder
+        self.limit = limit._replace(amount=limit.amount / _MB)
+        if limiting == group.folder:
+            self._close_limiting()
+        elif self._limiting is None or self._limiting.path != f"{limiting}/{usage_name}":
+            self._close_limiting()
+            self._limiting = KeptFile(f"{limiting}/{usage_name}", 64)
+
+    def _renew_kills(self, group: Group) -> None:
+        name = "memory.events" if group.version == 2 else "memory.oom_control"
+        path = f"{group.folder}/{name}"
+        try:
+            self.kills = float(entry(read_once(path), b"oom_kill", path))
+        except SensorFault as fault:
+            self.kills = NAN
+            self._notes.lose(_KILLS, fault.reason, fault.remedy)
+        else:
+            self._notes.find(_KILLS)
+
+    def read(self, room_mb: float) -> tuple[float, float, float, float]:
+        """Usage, working set, limit, percent; percent is of the limit or, without, `room_mb`."""
+        usage_file = self._usage
+        if self.lost or usage_file is None:
+            return _LOST
+        try:
+            usage = int(usage_file.read())
+            working = counted = usage - self._cache
+            if self._limiting is not None:
+                counted = int(self._limiting.read()) - self._limiting_cache
+        except (SensorFault, ValueError) as fault:
+            self.lose(fault, usage_file.path)
+            return _LOST
+        limit = self.limit.amount
+        room = room_mb if limit > room_mb else limit
+        counted = counted / _MB if counted > 0.0 else 0.0
+        percent = 100.0 * counted / room if room > 0.0 else 100.0
+        return usage / _MB, working / _MB if working > 0.0 else 0.0, limit, percent
+
+    def paths(self) -> tuple[str, ...]:
+        """Files read each tick."""
+        if self.lost:
+            return ()
+        return tuple(file.path for file in (self._usage, self._limiting) if file is not None)
+
+    def _close_limiting(self) -> None:
+        if self._limiting is not None:
+            self._limiting.close()
+            self._limiting = None
+
+    def close(self) -> None:
+        """Close the files."""
+        self._close_limiting()
+        if self._usage is not None:
+            self._usage.close()
+            self._usage = None
+
+
+def _amount(path: str) -> float:
+    text = read_text(path)
+    if text == "max":
+        return inf
+    try:
+        amount = int(text)
+    except ValueError:
+        raise garbled(path, f"{text[:40]!r} is neither a number nor `max`") from None
+    return inf if amount >= _NO_LIMIT else float(amount)
+
+
+def _inactive_file(version: int, folder: str) -> float:
+    path = f"{folder}/memory.stat"
+    return float(entry(read_once(path), _FILES[version][2], path))

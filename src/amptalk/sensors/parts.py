@@ -1,0 +1,107 @@
+"""The three parts of a suite - device, application, container - and which ones fit here."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple, Protocol
+
+from amptalk.clock import Clock
+from amptalk.sensors.capacity import Capacity, Limit
+from amptalk.sensors.files import exists
+from amptalk.sensors.report import Notes, SourceInfo
+from amptalk.sensors.roots import Roots
+
+
+class Part(Protocol):
+    """What all parts have in common. No method raises for a sensor's fault."""
+
+    def work(self, now: float) -> None:
+        """Do what is due every 5 s."""
+
+    def discover(self) -> None:
+        """Look for sensors anew, every 60 s."""
+
+    def infos(self) -> tuple[SourceInfo, ...]:
+        """Name the sensors, for the report."""
+
+    def close(self) -> None:
+        """Close all descriptors."""
+
+
+class DevicePart(Part, Protocol):
+    """Fills `DeviceView`."""
+
+    @property
+    def cores(self) -> float:
+        """Online cores, `nan` when unknown."""
+
+    @property
+    def total_mb(self) -> float:
+        """Memory of the machine, `nan` when unknown."""
+
+    @property
+    def per_core(self) -> tuple[float, ...]:
+        """Percent of each online core."""
+
+    def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
+        """Read one tick, renewing rates when they are due."""
+
+
+class ApplicationPart(Part, Protocol):
+    """Fills `ApplicationView` but for GPU memory."""
+
+    def read(
+        self, now: float, capacity: Capacity, online: float, *, rates: bool
+    ) -> tuple[float, ...]:
+        """Read one tick, renewing rates when they are due."""
+
+    def exclude(self, pids: frozenset[int]) -> None:
+        """Leave out these processes and their descendants."""
+
+    def refine(self, now: float) -> None:
+        """Read memory exactly now, when the last such reading allows it by its cost."""
+
+
+class ContainerPart(Part, Protocol):
+    """Fills `ContainerView`."""
+
+    @property
+    def limits(self) -> tuple[Limit, Limit]:
+        """The tightest CPU quota (cores) and memory limit (MB)."""
+
+    def demand(self) -> None:
+        """Raise `ScopeError` outside a container."""
+
+    def read(self, room_mb: float, cores: float, *, rates: bool) -> tuple[float, ...]:
+        """Read one tick, renewing rates when they are due."""
+
+
+class Parts(NamedTuple):
+    """One of each."""
+
+    device: DevicePart
+    application: ApplicationPart
+    container: ContainerPart
+
+
+def build_parts(roots: Roots, notes: Notes, clock: Clock, pid: int) -> Parts:
+    """Take the parts for Linux where there is a Linux `/proc`, else the portable ones.
+
+    Imported here, so that neither costs anything where the other is used.
+    """
+    if exists(roots.proc) and (not roots.real or sys.platform.startswith("linux")):
+        from amptalk.sensors.application import Application
+        from amptalk.sensors.container import Container
+        from amptalk.sensors.device import Device
+
+        return Parts(
+            Device(roots, notes, clock),
+            Application(roots, notes, clock, pid),
+            Container(roots, notes, clock, pid),
+        )
+    from amptalk.sensors.portable import NoContainer, PortableDevice
+    from amptalk.sensors.portable_application import PortableApplication
+
+    return Parts(
+        PortableDevice(notes, clock), PortableApplication(notes, clock, pid), NoContainer(notes)
+    )

@@ -1,0 +1,160 @@
+"""What `/proc/<pid>` says of one process: its line of counters and its exact memory.
+
+Covers `stat` (parent, start, CPU), the list of children and `smaps_rollup`. Which processes
+belong together is for `processes` to say.
+
+Formats: Documentation/filesystems/proc.rst; `smaps_rollup` since Linux 4.14, its `Pss_Anon`,
+`Pss_File` and `Pss_Shmem` since 5.4, `children` with CONFIG_PROC_CHILDREN.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from amptalk.model.sample import Method
+from amptalk.sensors.files import SensorFault, exists, garbled, listing, read_once
+
+_HZ = os.sysconf("SC_CLK_TCK")
+_PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+class ProcessStat(NamedTuple):
+    """The parts of `/proc/<pid>/stat` that matter here."""
+
+    parent: int
+    start: int
+    """Clock ticks after boot: with the pid it names a process for good."""
+    seconds: float
+    """CPU time of its own, in steps of 10 ms."""
+    waited: float
+    """CPU time of the children it has waited for."""
+
+    @property
+    def started(self) -> float:
+        """Seconds after boot."""
+        return self.start / _HZ
+
+
+def read_stat(proc: str, pid: int) -> ProcessStat:
+    """Read `/proc/<pid>/stat`. Raises `SensorFault`."""
+    path = f"{proc}/{pid}/stat"
+    data = read_once(path)
+    words = data[data.rfind(b")") + 1 :].split()  # the name before it may hold ")" and spaces
+    try:
+        return ProcessStat(
+            int(words[1]),
+            int(words[19]),
+            (int(words[11]) + int(words[12])) / _HZ,
+            (int(words[13]) + int(words[14])) / _HZ,
+        )
+    except (IndexError, ValueError):
+        raise garbled(path, "fewer or other fields than proc(5) lists") from None
+
+
+def has_children_files(proc: str, pid: int) -> bool:
+    """Whether this kernel lists children (CONFIG_PROC_CHILDREN)."""
+    return exists(f"{proc}/{pid}/task/{pid}/children")
+
+
+def descendants_by_children(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
+    """Every descendant of `root`, parents first, leaving out excluded ones with theirs."""
+    found: list[int] = []
+    queue = [root]
+    for pid in queue:
+        for thread in listing(f"{proc}/{pid}/task"):
+            try:
+                words = read_once(f"{proc}/{pid}/task/{thread}/children").split()
+            except SensorFault:
+                continue  # the thread has ended
+            fresh = [int(word) for word in words if int(word) not in excluded]
+            found += fresh
+            queue += fresh
+    return found
+
+
+def descendants_by_scan(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
+    """Do the same from the parents of all processes, where the kernel does not list children."""
+    children: dict[int, list[int]] = {}
+    for name in listing(proc):
+        if name.isdigit():
+            try:
+                parent = read_stat(proc, int(name)).parent
+            except SensorFault:
+                continue  # it has ended meanwhile
+            children.setdefault(parent, []).append(int(name))
+    queue = [root]
+    for pid in queue:
+        queue += [child for child in children.get(pid, ()) if child not in excluded]
+    return queue[1:]
+
+
+class Rollup(NamedTuple):
+    """Memory of one process with shared pages divided among their users; KiB."""
+
+    anonymous: float
+    shmem: float
+    file: float
+    pss: float
+    swap: float
+    method: Method
+    source: str
+
+
+def read_rollup(proc: str, pid: int) -> Rollup:
+    """Read the exact memory of a process, or the next best thing.
+
+    Without `Pss_Anon` (before Linux 5.4) anonymous plus shared memory is at most
+    min(Pss, Anonymous + RssShmem), which is taken. Without a readable `smaps_rollup` it is
+    the resident set by kind, which counts shared pages in every process; PSS is then `nan`.
+    Raises `SensorFault` when the process has ended.
+    """
+    path = f"{proc}/{pid}/smaps_rollup"
+    try:
+        table = _table(read_once(path))
+    except SensorFault:
+        return _resident(proc, pid)
+    pss = table.get("Pss")
+    if pss is None:
+        return _resident(proc, pid)
+    swap = table.get("SwapPss", table.get("Swap", 0))
+    if "Pss_Anon" in table and "Pss_File" in table:
+        kinds = table["Pss_Anon"], table.get("Pss_Shmem", 0), table["Pss_File"]
+        return Rollup(*kinds, pss, swap, "measured", "smaps_rollup")
+    shmem = _status(proc, pid).get("RssShmem", 0)
+    anonymous = min(pss, table.get("Anonymous", pss) + shmem)
+    source = "smaps_rollup without Pss_Anon: at most min(Pss, Anonymous + RssShmem)"
+    return Rollup(anonymous, 0, pss - anonymous, pss, swap, "estimated", source)
+
+
+def _resident(proc: str, pid: int) -> Rollup:
+    table = _status(proc, pid)
+    nan = float("nan")
+    if "RssAnon" in table:
+        kinds = table["RssAnon"], table.get("RssShmem", 0), table.get("RssFile", 0)
+        swap = table.get("VmSwap", nan)
+        return Rollup(*kinds, nan, swap, "estimated", "RSS by kind: smaps_rollup is not readable")
+    words = read_once(f"{proc}/{pid}/statm").split()
+    try:
+        resident, shared = int(words[1]) * _PAGE_KIB, int(words[2]) * _PAGE_KIB
+    except (IndexError, ValueError):
+        raise garbled(f"{proc}/{pid}/statm", "fewer than 3 numbers") from None
+    source = "statm: smaps_rollup and status are not readable"
+    return Rollup(resident - shared, 0, shared, nan, nan, "estimated", source)
+
+
+def _status(proc: str, pid: int) -> dict[str, int]:
+    try:
+        return _table(read_once(f"{proc}/{pid}/status"))
+    except SensorFault:
+        return {}
+
+
+def _table(data: bytes) -> dict[str, int]:
+    """Lines of the shape `Key: number kB`."""
+    table: dict[str, int] = {}
+    for line in data.split(b"\n"):
+        words = line.split()
+        if len(words) == 3 and words[2] == b"kB" and words[1].isdigit():
+            table[words[0].rstrip(b":").decode("ascii", "replace")] = int(words[1])
+    return table

@@ -1,0 +1,17 @@
+"""Where the kernel's files are: injectable, so that a recorded or made-up tree can be read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Roots(NamedTuple):
+    """Folders in the place of `/proc` and `/sys`."""
+
+    proc: str = "/proc"
+    sys: str = "/sys"
+
+    @property
+    def real(self) -> bool:
+        """True for the running kernel's own tree, where process clocks may be used too."""
+        return self.proc == "/proc"

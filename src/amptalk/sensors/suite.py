@@ -1,0 +1,262 @@
+"""All sensors together: one `read` a tick gives one immutable sample, and never raises.
+
+Three cadences: every tick (device memory, memory and processes of the application, memory of
+the control group), every 5 s (membership, swapping, file cache, control group, power,
+temperature, capacity) and every 60 s (exact memory, looking for sensors anew). Rates (CPU,
+pressure, throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
+constructor takes the first counters, so the first read has rates when 50 ms have passed since.
+
+It does not pace itself (`loop`) and does not judge (`limits`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from math import isnan, nan
+
+from amptalk.clock import Clock, SystemClock
+from amptalk.model.errors import ConfigurationError, ScopeError
+from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
+from amptalk.sensors.capacity import Limit, effective_capacity
+from amptalk.sensors.files import KeptFile, SensorFault
+from amptalk.sensors.parts import build_parts
+from amptalk.sensors.report import Notes, SensorReport, SourceInfo
+from amptalk.sensors.roots import Roots
+
+SCOPES = ("application", "container", "device")
+_SHARED = {
+    name: f"device.{name}" for name in ("gpu_utilization", "power_watts", "temperature_celsius")
+}
+_SHOWN = {
+    "application": _SHARED
+    | {
+        "memory_used_mb": "application.memory_mb",
+        "memory_percent": "application.memory_mb",
+        "cpu_percent": "application.cpu_percent",
+        "gpu_memory_mb": "application.gpu_memory_mb",
+    },
+    "container": _SHARED
+    | {
+        "memory_used_mb": "container.working_set_mb",
+        "memory_percent": "container.memory_percent",
+        "cpu_percent": "container.cpu_percent",
+        "gpu_memory_mb": "application.gpu_memory_mb",
+    },
+    "device": _SHARED
+    | {
+        "memory_used_mb": "device.memory_used_mb",
+        "memory_percent": "device.memory_percent",
+        "cpu_percent": "device.cpu_percent",
+        "gpu_memory_mb": "device.gpu_memory_used_mb",
+    },
+}
+_SHORT = len(ScopeView._fields)
+_FIRST_RATE = 0.05
+_RATE = 0.25
+_MEDIUM = 5.0
+_SLOW = 60.0
+
+
+class SensorSuite:
+    """Reads everything once a tick.
+
+    `scope` says whose memory and CPU the short names carry: `application` (this process and its
+    descendants), `container` (its control group; `ScopeError` outside one) or `device`. `roots`
+    and `clock` are injectable; `pid` is the application's own process by default. One thread at
+    a time may use a suite; after a fork the child calls `reopen`.
+    """
+
+    def __init__(
+        self,
+        scope: str = "application",
+        clock: Clock | None = None,
+        roots: Roots | None = None,
+        *,
+        pid: int | None = None,
+    ) -> None:
+        if scope not in SCOPES:
+            raise ScopeError(f"scope is {scope!r}; allowed are {', '.join(map(repr, SCOPES))}")
+        if pid is not None and pid <= 0:
+            raise ConfigurationError(f"pid is {pid}; it must be the number of a process, above 0")
+        self.scope = scope
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._roots = Roots() if roots is None else roots
+        self._pid = pid
+        self._excluded: frozenset[int] = frozenset()
+        self._shown = tuple(INDEX[_SHOWN[scope][name]] - _SHORT for name in ScopeView._fields)
+        self._open()
+        if scope == "container":
+            try:
+                self._container.demand()
+            except ScopeError:
+                self.close()
+                raise
+
+    def _open(self) -> None:
+        """Find all sensors and take the first counters."""
+        self._notes = Notes(_SHOWN[self.scope])
+        pid = os.getpid() if self._pid is None else self._pid
+        parts = build_parts(self._roots, self._notes, self._clock, pid)
+        self._device, self._application, self._container = parts
+        self._application.exclude(self._excluded)
+        now = self._clock.monotonic()
+        self.capacity = effective_capacity((), ())
+        """What 100 % of CPU and memory mean here; renewed every 5 s."""
+        self.rates_fresh = False
+        """True when the last read renewed the CPU and pressure rates."""
+        self._row: tuple[float, ...] = (nan,) * len(FIELDS)
+        self._rates_at = now
+        self._rates_after = _FIRST_RATE
+        self._medium_at = now + _RATE
+        self._slow_at = now + _SLOW
+        self._device.read(now, rates=True)
+        self._renew_capacity()
+        self._application.read(now, self.capacity, self._device.cores, rates=True)
+        self._container.read(self._device.total_mb, self._device.cores, rates=True)
+
+    def read(self) -> Sample:
+        """Read one tick. Never raises for a sensor's fault: its fields are then missing."""
+        now = self._clock.monotonic()
+        if now >= self._medium_at:
+            self._work(now)
+        rates = now - self._rates_at >= self._rates_after
+        if rates:
+            self._rates_at = now
+            self._rates_after = _RATE
+        self.rates_fresh = rates
+        source, capacity = self._device, self.capacity
+        device = source.read(now, rates=rates)
+        cores = source.cores
+        application = self._application.read(now, capacity, cores, rates=rates)
+        container = self._container.read(source.total_mb, cores, rates=rates)
+        rest = (*application, nan, *container, *device)
+        short = [rest[at] for at in self._shown]
+        if self.scope == "application":
+            short[1] = 100.0 * short[0] / capacity.memory_mb
+        self._row = row = (*short, *rest)
+        notes = self._notes
+        if notes.stale:
+            notes.refresh()
+        return Sample(
+            self._clock.time(), now, row, notes.missing, notes.provenance, source.per_core
+        )
+
+    def refine_memory(self) -> Sample:
+        """Read the application's memory exactly now and return a sample with it.
+
+        For the moment before something costly is done about memory. It is limited by its own
+        cost: asked again within 20 times what it took, it returns the estimate.
+        """
+        self._application.refine(self._clock.monotonic())
+        fresh = self.rates_fresh
+        sample = self.read()
+        self.rates_fresh = fresh or self.rates_fresh
+        return sample
+
+    def exclude(self, pid: int) -> None:
+        """Leave a helper process and its descendants out of the application."""
+        self._excluded |= {pid}
+        self._application.exclude(self._excluded)
+
+    def _work(self, now: float) -> None:
+        """Do what is due at the slower cadences."""
+        self._medium_at = now + _MEDIUM
+        parts = (self._device, self._application, self._container)
+        if now >= self._slow_at:
+            self._slow_at = now + _SLOW
+            for part in parts:
+                part.discover()
+        for part in parts:
+            part.work(now)
+        self._renew_capacity()
+
+    def _renew_capacity(self) -> None:
+        device = self._device
+        quota, room = self._container.limits
+        cpu = [Limit(device.cores, f"{device.cores:g} online CPUs"), quota]
+        allowed = self._affinity()
+        if allowed:
+            cpu.insert(1, Limit(allowed, f"affinity allows {allowed} CPUs"))
+        memory = (Limit(device.total_mb, "total memory of the device"), room)
+        self.capacity = effective_capacity(cpu, memory)
+        if self.scope == "application":
+            if isnan(self.capacity.memory_mb):
+                self._notes.lose(("memory_percent",), "the total memory is not known")
+            else:
+                self._notes.find(("memory_percent",))
+
+    def _affinity(self) -> int:
+        """CPUs that the scheduler may use for the application; 0 when that cannot be told."""
+        if not self._roots.real or not hasattr(os, "sched_getaffinity"):
+            return 0
+        try:
+            return len(os.sched_getaffinity(self._pid or 0))
+        except OSError:
+            return 0
+
+    def files_read(self) -> tuple[str, ...]:
+        """Paths that a tick reads when rates are due and nothing slower is."""
+        infos = self._infos()
+        paths = [path for info in infos if not info.seldom for path in info.paths]
+        return tuple(dict.fromkeys(paths))
+
+    def _infos(self) -> tuple[SourceInfo, ...]:
+        return (
+            *self._device.infos(),
+            *self._application.infos(),
+            *self._container.infos(),
+        )
+
+    def describe(self) -> tuple[SensorReport, ...]:
+        """Say of each sensor what it gives, what it costs, or why it is missing and what helps."""
+        self.read()
+        remedies = self._notes.remedies
+        reports = []
+        for info in self._infos():
+            reason = self._notes.reason(info.fields)
+            remedy = next((remedies[field] for field in info.fields if remedies.get(field)), "")
+            reports.append(
+                SensorReport(
+                    info.name, info.fields, self._value_text(info.fields), info.source,
+                    _cost_us(info.paths), reason, remedy,
+                )
+            )  # fmt: skip
+        return tuple(reports)
+
+    def _value_text(self, fields: tuple[str, ...]) -> str:
+        texts = []
+        for name in fields:
+            value = self._row[INDEX[name]]
+            if not isnan(value):
+                unit = FIELDS[INDEX[name]].unit
+                short = name.partition(".")[2]
+                texts.append(f"{short} {value:.1f}" + (f" {unit}" if unit != "1" else ""))
+        return ", ".join(texts)
+
+    def reopen(self) -> None:
+        """Open everything anew: in a forked child descriptors still point to the parent."""
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """Close all descriptors. Closing twice does no harm."""
+        for part in (self._device, self._application, self._container):
+            part.close()
+
+
+def _cost_us(paths: tuple[str, ...]) -> float:
+    """CPU time of reading files once with kept descriptors, in microseconds."""
+    cost = 0.0
+    for path in paths:
+        file = KeptFile(path, 65536)
+        try:
+            file.read()
+            begun = time.thread_time()
+            file.read()
+            cost += time.thread_time() - begun
+        except SensorFault:
+            continue
+        finally:
+            file.close()
+    return cost * 1e6

@@ -1,0 +1,38 @@
+"""Strategy `dynamic`: feedback on what is measured now.
+
+It neither looks ahead (`predictive`) nor tunes itself (`adaptive`). The control
+itself is in `controllers`.
+"""
+
+from __future__ import annotations
+
+from amptalk.model.decision import Allocation, Decision, Observation
+from amptalk.strategies.control import LimitControl
+
+
+class Dynamic:
+    """Holds each limit by its own controller."""
+
+    name = "dynamic"
+
+    def __init__(self) -> None:
+        self._controls: dict[str, LimitControl] = {}
+        self._decision = Decision(self.name, ())
+
+    def decide(self, observation: Observation) -> Decision:
+        """Answer one observation; the same object again when nothing changed."""
+        now = observation.now
+        controls = self._controls
+        last = self._decision.allocations
+        changed = len(last) != len(observation.limits)
+        allocations: list[Allocation] = []
+        for state in observation.limits:
+            control = controls.get(state.resource.name)
+            if control is None:
+                control = controls[state.resource.name] = LimitControl(state)
+            allocation = control.allocate(state, now)
+            changed = changed or allocation is not last[len(allocations)]
+            allocations.append(allocation)
+        if changed:
+            self._decision = Decision(self.name, tuple(allocations))
+        return self._decision

@@ -1,0 +1,139 @@
+"""What the observable instruments say: the live managers' last samples, limits and decisions.
+
+Nothing is measured here and nothing computed twice: a scrape reads immutable
+values. A missing value yields no observation, neither 0 nor nan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from amptalk.model.decision import Decision
+from amptalk.model.level import LimitState
+from amptalk.model.sample import INDEX, Sample
+from amptalk.telemetry import names
+
+
+class Source(Protocol):
+    """What a live manager offers to telemetry."""
+
+    name: str
+
+    def latest_sample(self) -> Sample | None:
+        """The last sample; `None` when the manager does not run."""
+
+    def latest_limits(self) -> tuple[LimitState, ...]:
+        """The limits as judged last."""
+
+    def latest_decision(self) -> Decision | None:
+        """The last decision."""
+
+
+Value = tuple[float, Mapping[str, str]]
+Reader = Callable[[Source], Iterator[Value]]
+
+
+class Instrument(NamedTuple):
+    """One observable instrument: how it is made and what it reads of each manager."""
+
+    name: str
+    kind: names.Kind
+    unit: str
+    description: str
+    read: Reader
+
+
+def instruments() -> tuple[Instrument, ...]:
+    """All observable instruments, one for each name."""
+    by_name: dict[str, list[names.Metric]] = {}
+    for metric in names.METRICS:
+        by_name.setdefault(metric.name, []).append(metric)
+    found = [Instrument(*series[0][:4], _fields(series)) for series in by_name.values()]
+    found += [Instrument(*limit, _LIMIT_READERS[limit.name]) for limit in names.LIMIT_METRICS]
+    for unit, (limit, scale) in names.LIMIT_BY_UNIT.items():
+        found.append(Instrument(*limit, _limits_in(unit, scale)))
+    return tuple(found)
+
+
+def values(sources: Iterable[Source], read: Reader) -> Iterator[Value]:
+    """Finite values of all managers that run, with the manager's name."""
+    for source in sources:
+        if source.latest_sample() is None:
+            continue
+        for value, attributes in read(source):
+            if math.isfinite(value):
+                yield value, {names.MANAGER: source.name, **attributes}
+
+
+def _fields(series: list[names.Metric]) -> Reader:
+    columns = [(INDEX[metric.field], metric.scale, metric.attributes) for metric in series]
+
+    def read(source: Source) -> Iterator[Value]:
+        sample = source.latest_sample()
+        if sample is not None:
+            for position, scale, attributes in columns:
+                yield sample.row[position] * scale, attributes
+
+    return read
+
+
+def _limits_in(unit: str, scale: float) -> Reader:
+    def read(source: Source) -> Iterator[Value]:
+        for state in source.latest_limits():
+            if state.resource.unit == unit:
+                yield state.limit * scale, _resource(state)
+
+    return read
+
+
+def _resource(state: LimitState) -> dict[str, str]:
+    return {names.RESOURCE: state.resource.name}
+
+
+def _utilization(source: Source) -> Iterator[Value]:
+    for state in source.latest_limits():
+        if state.resource.kind != "temperature" and state.limit > 0:
+            yield state.value / state.limit, _resource(state)
+
+
+def _level(source: Source) -> Iterator[Value]:
+    for state in source.latest_limits():
+        yield int(state.level), _resource(state)
+
+
+def _time_left(source: Source) -> Iterator[Value]:
+    for state in source.latest_limits():
+        yield state.time_to_limit, _resource(state)
+
+
+def _blind(source: Source) -> Iterator[Value]:
+    for state in source.latest_limits():
+        yield int(state.blind), _resource(state)
+
+
+def _allocation(source: Source) -> Iterator[Value]:
+    decision = source.latest_decision()
+    for allocation in decision.allocations if decision else ():
+        yield allocation.share, {names.RESOURCE: allocation.resource}
+
+
+_LIMIT_READERS: Mapping[str, Reader] = {
+    names.UTILIZATION.name: _utilization,
+    names.LEVEL.name: _level,
+    names.TIME_LEFT.name: _time_left,
+    names.BLIND.name: _blind,
+    names.ALLOCATION.name: _allocation,
+}
+
+
+def callback(
+    sources: Callable[[], Iterable[Source]], read: Reader, observation: Any
+) -> Callable[[Any], list[Any]]:
+    """A callback as the API wants it; `observation` is the API's class."""
+
+    def observe(_options: Any) -> list[Any]:
+        return [observation(value, attributes) for value, attributes in values(sources(), read)]
+
+    return observe

@@ -1,0 +1,1 @@
+"""Holds the specification's import path; see `resource_management`."""

@@ -1,0 +1,344 @@
+"""The rules of admission on a virtual clock: order, fit, levels, pace."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue, Request, Status
+from amptalk.model.level import Level
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from tests.actuators.support import state
+
+LIMITS = ((MEMORY, 1000.0), (GPU_MEMORY, 500.0), (CPU, 80.0))
+
+
+def queue(**measured):
+    made = AdmissionQueue(LIMITS)
+    if measured:
+        see(made, **measured)
+    return made
+
+
+def see(made, now=0.0, pace=1.0, level=Level.NORMAL, fresh=True, **measured):
+    by_name = {resource.name: (resource, limit) for resource, limit in LIMITS}
+    states = tuple(
+        state(value, level, resource=by_name[name][0], limit=by_name[name][1], fresh=fresh)
+        for name, value in measured.items()
+    )
+    made.update(states, pace, now)
+
+
+def ask(made, now=0.0, job=None, **amounts):
+    request = Request(job, amounts)
+    made.enter(request)
+    made.advance(now)
+    return request
+
+
+def running(*requests):
+    return [request.status is Status.RUNNING for request in requests]
+
+
+def test_it_fits_while_committed_and_amount_stay_within_the_limit():
+    made = queue(memory=400)
+    first, second, third = (ask(made, memory=300) for _ in range(3))
+    assert running(first, second, third) == [True, True, False]
+    made.leave(first, 1.0)
+    made.advance(1.0)
+    assert running(second, third) == [True, True]
+
+
+def test_what_is_measured_counts_when_it_is_more_than_what_was_asked_for():
+    made = queue(memory=400)
+    first = ask(made, memory=100)
+    see(made, now=1.0, memory=950)
+    assert running(ask(made, 1.0, memory=100)) == [False]
+    made.leave(first, 2.0)
+    see(made, now=3.0, memory=400)
+    made.advance(3.0)
+    assert not made.head
+
+
+def test_the_baseline_is_what_was_used_when_nothing_was_outstanding():
+    made = queue(memory=400)
+    ask(made, memory=500)
+    see(made, now=1.0, memory=410)  # the job has not taken its 500 yet
+    assert running(ask(made, 1.0, memory=150)) == [False]
+
+
+def test_a_lower_measurement_lowers_the_baseline():
+    made = queue(memory=600)
+    ask(made, memory=300)
+    see(made, now=1.0, memory=500)
+    assert running(ask(made, 1.0, memory=200)) == [True]
+
+
+def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline():
+    made = queue(memory=400)
+    first = ask(made, memory=500)
+    see(made, now=1.0, memory=900)
+    made.leave(first, 1.5)
+    assert running(ask(made, 1.5, memory=600)) == [True]
+    other = queue(memory=400)
+    claimed = ask(other, memory=500)  # and used nothing of it
+    other.leave(claimed, 0.5)
+    assert running(ask(other, 0.5, memory=601)) == [False]
+
+
+def test_an_old_measurement_changes_nothing_and_a_missing_one_neither():
+    made = queue(memory=400)
+    see(made, memory=math.nan)
+    see(made, memory=5000, fresh=False)
+    assert running(ask(made, memory=600)) == [True]
+
+
+def test_without_any_measurement_the_amounts_alone_count():
+    made = queue()
+    assert running(ask(made, memory=600), ask(made, memory=600)) == [True, False]
+
+
+def test_a_rate_counts_by_amounts_only():
+    made = queue(cpu=79)
+    assert running(ask(made, cpu=50), ask(made, cpu=30), ask(made, cpu=1)) == [True, True, False]
+
+
+def test_a_small_late_request_does_not_overtake():
+    made = queue(memory=400)
+    first, large, small = ask(made, memory=500), ask(made, memory=300), ask(made, memory=1)
+    assert running(first, large, small) == [True, False, False]
+    assert "others came first" in made.obstacle(small, 0.0)
+    made.leave(large, 0.0)
+    made.advance(0.0)
+    assert running(small) == [True]
+
+
+def test_at_critical_work_waits_unless_nothing_runs_and_at_emergency_in_any_case():
+    made = queue()
+    see(made, memory=500, level=Level.CRITICAL)
+    first, second = ask(made, memory=10), ask(made, memory=10)
+    assert running(first, second) == [True, False]
+    assert "level critical" in made.obstacle(second, 0.0)
+    made.leave(first, 1.0)
+    see(made, now=1.0, memory=500, level=Level.EMERGENCY)
+    made.advance(1.0)
+    assert running(second) == [False]
+    see(made, now=2.0, memory=500, level=Level.ELEVATED)
+    made.advance(2.0)
+    assert running(second, ask(made, 2.0, memory=10)) == [True, True]
+
+
+def test_only_the_holds_that_a_job_uses_hold_it_back_and_all_when_it_names_none():
+    made = queue()
+    ask(made)  # something runs
+    see(made, gpu_memory=100, level=Level.CRITICAL)
+    see(made, memory=100)
+    assert running(ask(made, memory=1)) == [True]
+    assert running(ask(made)) == [False]
+
+
+def test_a_learned_amount_never_stops_a_lone_job():
+    made = queue(memory=900)
+    request = Request("job", {"memory": 400.0}, frozenset({"memory"}))
+    made.enter(request)
+    made.advance(0.0)
+    assert running(request) == [True]
+    second = Request("job", {"memory": 400.0}, frozenset({"memory"}))
+    made.enter(second)
+    made.advance(0.0)
+    assert running(second) == [False]
+
+
+def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it():
+    made = queue(memory=900)
+    large, small = ask(made, memory=600), ask(made, memory=50)
+    made.update((state(100, limit=500.0),), 1.0, 1.0)
+    assert [r.status for r in made.advance(1.0)] == [Status.REFUSED, Status.RUNNING]
+    assert large.status is Status.REFUSED
+    assert small.status is Status.RUNNING
+    assert made.excess({"memory": 600}) == ("memory", 600, 500, "MB")
+
+
+# -- pace -----------------------------------------------------------------------------
+
+
+def simulate(workers, pace, duration, seconds):
+    """Saturated workers on a virtual clock; returns seconds worked in total."""
+    made = queue(cpu=10)
+    see(made, pace=pace, cpu=10)
+    now, worked, ends = 0.0, 0.0, []
+    waiting = [Request(None, {}) for _ in range(workers)]
+    for request in waiting:
+        made.enter(request)
+    while now < seconds:
+        for request in made.advance(now):
+            ends.append((now + duration, request))
+        done = [entry for entry in ends if entry[0] <= now]
+        for entry in done:
+            ends.remove(entry)
+            worked += made.leave(entry[1], now)
+            made.enter(Request(None, {}))
+        if not done:
+            now = min(min((end for end, _ in ends), default=math.inf), made.ready_at(now))
+    return worked
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.floats(0.2, 1.0), st.floats(0.05, 1.0))
+def test_saturated_workers_run_the_share_of_the_time_that_is_allocated(workers, pace, duration):
+    duty = simulate(workers, pace, duration, 200.0) / 200.0 / workers
+    assert duty == pytest.approx(pace, abs=0.06)
+
+
+def test_a_rest_is_never_longer_than_five_seconds():
+    made = queue(cpu=10)
+    see(made, pace=0.1, cpu=10)
+    made.leave(ask(made, 0.0), 100.0)
+    ask(made, 100.0)
+    assert made.ready_at(100.0) == 100.0 + LONGEST_REST
+
+
+def test_sporadic_work_is_not_delayed_and_a_full_allocation_owes_nothing():
+    made = queue(cpu=10)
+    see(made, pace=0.5, cpu=10)
+    made.leave(ask(made, 0.0), 1.0)
+    held = ask(made, 1.0)
+    assert running(held) == [False]
+    assert "rests for 1.00 s" in made.obstacle(held, 1.0)
+    see(made, now=1.1, pace=1.0, cpu=10)
+    made.advance(1.1)
+    assert running(held) == [True]
+    see(made, now=1.2, pace=0.5, cpu=10)
+    made.leave(held, 2.1)
+    assert running(ask(made, 3.2)) == [True]
+
+
+def test_rests_of_a_burst_are_not_saved_up():
+    made = queue(cpu=10)
+    see(made, pace=0.5, cpu=10)
+    burst = [ask(made, 0.0) for _ in range(50)]
+    for request in burst:
+        made.leave(request, 1.0)
+    later = 1.0 + 1.0 + LONGEST_REST + 0.1
+    made.leave(ask(made, later), later + 1.0)
+    assert running(ask(made, later + 1.0)) == [False]
+
+
+def test_after_forgetting_only_amounts_hold_back():
+    made = queue()
+    see(made, memory=990, level=Level.EMERGENCY, pace=0.1)
+    waiting = ask(made, memory=400)
+    made.forget()
+    made.advance(0.0)
+    assert running(waiting, ask(made, memory=600), ask(made, memory=1)) == [True, True, False]
+
+
+# -- learning ---------------------------------------------------------------------------
+
+
+def test_the_peak_of_a_lone_job_is_learned_and_none_of_jobs_that_overlapped():
+    made = queue(memory=400)
+    lone = ask(made, 1.0, job="a", memory=10)
+    for now, value in ((2.0, 600), (3.0, 700), (4.0, 500)):
+        see(made, now=now, memory=value)
+    assert lone.peaks == {"memory": 300}
+    see(made, now=5.0, memory=5000, fresh=False)
+    assert lone.peaks == {"memory": 300}
+    other = ask(made, 6.0, job="b", memory=10)
+    see(made, now=7.0, memory=900)
+    assert not lone.alone
+    assert other.peaks == {}
+
+
+def test_a_sample_from_before_the_job_teaches_nothing():
+    made = queue(memory=400)
+    lone = ask(made, 10.0, job="a")
+    see(made, now=9.9, memory=800)
+    assert lone.peaks == {}
+
+
+# -- everything at once -------------------------------------------------------------------
+
+
+class Machine(RuleBasedStateMachine):
+    """Random arrivals, ends, cancellations, samples and levels."""
+
+    def __init__(self):
+        super().__init__()
+        self.queue = AdmissionQueue(LIMITS)
+        self.now = 0.0
+        self.order = []
+        self.waiting = []
+        self.running = []
+        self.asked = 0
+
+    def step(self, seconds=0.1):
+        self.now += seconds
+        expected = list(self.waiting)
+        for request in self.queue.advance(self.now):
+            assert request is expected.pop(0), "first in, first out"
+            self.waiting.remove(request)
+            self.running.append(request)
+
+    @rule(memory=st.floats(0, 1000), gpu=st.floats(0, 500), some=st.booleans())
+    def arrive(self, memory, gpu, some):
+        request = Request(None, {"memory": memory, **({"gpu_memory": gpu} if some else {})})
+        self.queue.enter(request)
+        self.waiting.append(request)
+        self.step()
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def end(self, data):
+        request = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        self.queue.leave(request, self.now)
+        self.step()
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def cancel(self, data):
+        request = self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1)))
+        self.queue.leave(request, self.now)
+        self.step()
+
+    @rule(
+        value=st.floats(0, 1200), pace=st.floats(0.05, 1), level=st.sampled_from(list(Level)),
+        seconds=st.floats(0, 10),
+    )  # fmt: skip
+    def tick(self, value, pace, level, seconds):
+        self.now += seconds
+        see(self.queue, now=self.now, pace=pace, level=level, memory=value)
+        self.step()
+
+    @invariant()
+    def outstanding_never_exceeds_a_limit(self):
+        for name, limit in (("memory", 1000), ("gpu_memory", 500)):
+            assert sum(r.amounts.get(name, 0) for r in self.running) <= limit * (1 + 1e-6)
+
+    @invariant()
+    def nothing_is_lost(self):
+        assert set(self.queue.members()) == {*self.waiting, *self.running}
+
+    def teardown(self):
+        """When all has ended and the machine is calm, whoever waits gets in."""
+        for request in self.running:
+            self.queue.leave(request, self.now)
+        self.running.clear()
+        self.now += 100
+        see(self.queue, now=self.now, memory=0)
+        while self.waiting:
+            before = len(self.waiting)
+            self.step()
+            assert len(self.waiting) < before
+            for request in self.running:
+                self.queue.leave(request, self.now)
+            self.running.clear()
+        assert not self.queue.busy
+
+
+Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMachine = Machine.TestCase

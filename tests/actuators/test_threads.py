@@ -1,0 +1,136 @@
+"""Calls run off the tick, each with a deadline, and what hangs is left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from amptalk.actuators.threads import MOST_THREADS, ActionThreads
+from amptalk.clock import SystemClock, VirtualClock
+from tests.helpers import eventually
+
+
+@pytest.fixture
+def gate():
+    """Set at the end, so that whatever hangs on it comes back."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def threads():
+    made = ActionThreads(SystemClock())
+    yield made
+    made.stop(2)
+
+
+def actions():
+    return sum(thread.name == "amptalk-action" for thread in threading.enumerate())
+
+
+def test_no_thread_before_the_first_call(threads):
+    before = actions()
+    threads.check(1e9)
+    assert actions() == before
+    assert not threads.active
+
+
+def test_a_call_runs_elsewhere_and_one_thread_serves_many(threads):
+    seen = []
+    for number in range(5):
+        call = threads.call(f"k{number}", lambda: seen.append(threading.get_ident()), 2)
+        eventually(lambda call=call: call.done, "call done")
+    assert len(set(seen)) == 1
+    assert threading.get_ident() not in seen
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()])
+def test_what_a_call_raises_is_kept_and_the_thread_lives_on(threads, error):
+    def fail():
+        raise error
+
+    call = threads.call("bad", fail, 2)
+    eventually(lambda: call.done, "call done")
+    assert call.error == f"{type(error).__name__}: {error}"
+    again = threads.call("bad", lambda: None, 2)
+    eventually(lambda: again.done, "second call done")
+    assert again.error is None
+
+
+def test_one_key_runs_once_at_a_time(threads, gate):
+    assert threads.call("k", gate.wait, 2) is not None
+    assert threads.busy("k")
+    assert threads.call("k", gate.wait, 2) is None
+    gate.set()
+    eventually(lambda: not threads.busy("k"), "first call back")
+    assert threads.call("k", lambda: None, 2) is not None
+
+
+def test_more_hanging_calls_than_threads_do_not_stop_the_next_one(gate):
+    clock = VirtualClock()
+    threads = ActionThreads(clock)
+    hanging = [threads.call(f"h{i}", gate.wait, 2) for i in range(MOST_THREADS)]
+    eventually(lambda: all(call.started == call.started for call in hanging), "all began")
+    last = threads.call("last", lambda: None, 2)
+    threads.check(clock.monotonic() + 1)
+    assert not last.done
+    assert not any(call.overdue for call in hanging)
+    threads.check(clock.advance(2.1))
+    eventually(lambda: last.done, "the next call ran on a new thread")
+    assert all(call.overdue and not call.done for call in hanging)
+    gate.set()
+    eventually(lambda: not threads.active, "late calls came back")
+    threads.stop(2)
+    eventually(lambda: actions() == 0, "no thread is left")
+
+
+def test_stop_waits_for_calls_but_not_for_ever_and_a_later_call_starts_anew(gate):
+    threads = ActionThreads(SystemClock())
+    threads.call("hang", gate.wait, 60)
+    threads.stop(0.05)
+    call = threads.call("next", lambda: None, 2)
+    eventually(lambda: call.done, "call after a stop")
+    threads.stop(2)
+    gate.set()
+    eventually(lambda: actions() == 0, "no thread is left")
+
+
+def test_calls_from_many_threads_all_run(threads):
+    done = []
+
+    def work(number):
+        for i in range(20):
+            while threads.call(f"{number}-{i}", lambda: done.append(1), 2) is None:
+                pass
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(5)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    eventually(lambda: len(done) == 100, "100 calls")
+
+
+def test_without_a_thread_to_be_had_the_call_waits_for_the_next_check(threads, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        call = threads.call("k", lambda: None, 2)
+        threads.check(0)
+    assert not call.done
+    threads.check(0)
+    eventually(lambda: call.done, "call done")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_frozen_one_calls_nothing():
+    threads = ActionThreads(SystemClock())
+    threads.freeze()
+    assert threads.call("k", lambda: None, 2) is None
+    threads.stop(1)
+    assert not threads.active

@@ -1,0 +1,3 @@
+from tests.sensors.trees import tree
+
+__all__ = ["tree"]
