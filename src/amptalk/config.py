@@ -59,6 +59,14 @@ class ManagerConfig:
         if self.name is not None and not (isinstance(self.name, str) and self.name.strip()):
             raise ConfigurationError(f"name={self.name!r} is not a name: give a non-empty string")
 
+    def about(self) -> dict[str, Any]:
+        """What metrics files say of it."""
+        return {
+            "scope": self.scope,
+            "handling": self.handling,
+            "monitoring_interval": self.monitoring_interval,
+        }
+
 
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value in allowed:

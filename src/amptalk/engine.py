@@ -117,6 +117,7 @@ class Engine:
         rates_fresh = parts.sensors.rates_fresh
         if parts.judge.preview(sample) > Level.ELEVATED:
             sample = parts.sensors.refine_memory()
+        sampling_seconds = time.perf_counter() - started
         parts.history.append(sample)
         now = sample.monotonic
         for field, recent in self._slopes.items():
@@ -132,7 +133,8 @@ class Engine:
             parts.sharing.apply(decision.grants, sample)
         parts.effectiveness.add(now, elapsed, limits, decision)
         self._note(sample, limits, decision, reports)
-        tick = Tick(sample, limits, decision, reports, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        tick = Tick(sample, limits, decision, reports, seconds, sampling_seconds)
         self.last = tick
         for listener in self._listeners:
             listener(tick)
@@ -151,6 +153,7 @@ class Engine:
             announcements=parts.actuators.announced(now),
             asks=parts.sharing.asks(),
             demands=parts.sharing.demands(),
+            history=parts.history,
         )
         try:
             return parts.strategy.decide(observation)
@@ -207,12 +210,13 @@ class Engine:
                 )  # fmt: skip
         judge = self.parts.judge
         if judge.violations_begun != self._violations:
+            begun = judge.violations_begun - self._violations
             self._violations = judge.violations_begun
-            newest = judge.violations[-1]
-            note(
-                "violation", sample.time, resource=newest.resource, limit=newest.limit,
-                unit=newest.unit, peak=newest.peak,
-            )  # fmt: skip
+            for violation in judge.violations[-begun:]:
+                note(
+                    "violation", sample.time, resource=violation.resource, limit=violation.limit,
+                    unit=violation.unit, peak=violation.peak,
+                )  # fmt: skip
         for report in reports:
             self._note_report(report)
 

@@ -29,12 +29,12 @@ from amptalk.telemetry.listeners import Listeners
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
 
     from typing_extensions import Self
 
     from amptalk.model.decision import Decision, Strategy
     from amptalk.model.sample import Sample
+    from amptalk.model.tick import Tick
     from amptalk.sensors.capacity import Capacity
 
 
@@ -67,13 +67,9 @@ class ResourceManager:
             )
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
-            monitoring_interval=monitoring_interval,
-            callback=callback,
-            scope=scope,
-            handling=handling,
-            name=name,
-            record=None if record is None else str(record),
-        )
+            monitoring_interval=monitoring_interval, callback=callback, scope=scope,
+            handling=handling, name=name, record=None if record is None else str(record),
+        )  # fmt: skip
         self._clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
         self._sensors = SensorSuite(scope, self._clock)
@@ -88,6 +84,8 @@ class ResourceManager:
         """Ask to start work: `with manager.admit("transcribe", memory_mb=300): ...`."""
         self.announce = self._actuation.announcements.announce
         """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
+        self.hook = self._actuation.hook
+        """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
         self.component = self._components.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
         self.shares = self._components.shares
@@ -97,24 +95,14 @@ class ResourceManager:
         self._listeners = Listeners(
             self.history, managers, callback, self.config.record, monitoring_interval
         )
-        self._engine = Engine(
-            Parts(
-                sensors=self._sensors,
-                history=self.history,
-                judge=self._judge,
-                strategy=self._strategy,
-                actuators=self._actuation,
-                sharing=self._components,
-                effectiveness=self._effectiveness,
-            ),
-            monitoring_interval,
-            (self._listeners.tell,),
-        )
+        parts = Parts(
+            self._sensors, self.history, self._judge, self._strategy,
+            self._actuation, self._components, self._effectiveness,
+        )  # fmt: skip
+        self._engine = Engine(parts, monitoring_interval, (self._listeners.tell,))
         self._ticking = threading.Lock()
         self._forked = False
-        number = managers.add(self)
-        self.name = name or ("manager" if number == 1 else f"manager-{number}")
-        self._listeners.name = self.name
+        self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
 
     # -- life -----------------------------------------------------------------
@@ -130,10 +118,7 @@ class ResourceManager:
         Raises `MetricsFileError` when the recording asked for cannot be written, and
         `AmptalkError` in a forked child.
         """
-        if self._forked:
-            raise AmptalkError(
-                f"manager {self.name!r} belongs to the parent process: create one in the child"
-            )
+        self._refuse_in_a_child()
         if self._loop.running:
             return
         self._judge.forget()
@@ -155,12 +140,7 @@ class ResourceManager:
         self.start_monitoring()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop_monitoring()
 
     async def __aenter__(self) -> Self:
@@ -169,12 +149,7 @@ class ResourceManager:
         await asyncio.to_thread(self.start_monitoring)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         import asyncio
 
         await asyncio.to_thread(self.stop_monitoring)
@@ -185,8 +160,15 @@ class ResourceManager:
         self._ticking = threading.Lock()
         self._loop.abandon()
         self._actuation.freeze()
+        self._components.freeze()
         self._sensors.close()
         self._listeners.abandon()
+
+    def _refuse_in_a_child(self) -> None:
+        if self._forked:
+            raise AmptalkError(
+                f"manager {self.name!r} belongs to the parent process: create one in the child"
+            )
 
     def tick(self) -> float:
         """Run one tick now and return the seconds until the next one. Never raises.
@@ -208,14 +190,15 @@ class ResourceManager:
         last = self._engine.last
         if last is not None and (self._forked or self._loop.running):
             return last.sample
-        if self._forked:
-            raise AmptalkError(
-                f"manager {self.name!r} belongs to the parent process: create one in the child"
-            )
+        self._refuse_in_a_child()
         with self._ticking:
             sample = self._sensors.read()
             self.history.append(sample)
             return sample
+
+    def latest(self) -> Tick | None:
+        """The last tick while running, else `None`; what telemetry observes."""
+        return self._engine.last if self._loop.running else None
 
     @property
     def limit_states(self) -> tuple[LimitState, ...]:
@@ -271,57 +254,15 @@ class ResourceManager:
             document_of(
                 self.history,
                 config={
+                    **self.config.about(),
                     "manager": self.name,
                     "strategy": self._strategy.name,
-                    "scope": self.config.scope,
-                    "handling": self.config.handling,
-                    "monitoring_interval": self.config.monitoring_interval,
                     "limits": {resource.name: limit for resource, limit in self._limits},
                 },
                 violations=self.violations,
                 effectiveness=self.effectiveness(),
             ),
         )
-
-    # -- acting (knob, admit, announce and component are set in __init__) --------
-
-    def hook(
-        self,
-        name: str,
-        release: Callable[..., object],
-        *,
-        resource: str = "memory",
-        level: Level = Level.ELEVATED,
-        restore: Callable[[], object] | None = None,
-        expected: float | None = None,
-        cost: float = 0.1,
-    ) -> None:
-        """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
-
-        `expected` is how much it gives back in the resource's unit, `cost` the loss of
-        work, 0-1. What it returns does not count: the effect is measured.
-        """
-        from amptalk.actuators.hooks import Hook
-
-        self._actuation.add(
-            Hook(name, release, resource=resource, level=level, restore=restore,
-                 expected=expected, cost=cost)
-        )  # fmt: skip
-
-    # -- telemetry's view -----------------------------------------------------
-
-    def latest_sample(self) -> Sample | None:
-        """The last sample while running, else `None`."""
-        last = self._engine.last
-        return last.sample if last is not None and self._loop.running else None
-
-    def latest_limits(self) -> tuple[LimitState, ...]:
-        """The limits as judged in the last tick; for telemetry."""
-        return self.limit_states
-
-    def latest_decision(self) -> Decision | None:
-        """The last decision; for telemetry."""
-        return self.decision
 
 
 def create_resource_manager(
@@ -351,12 +292,6 @@ def create_resource_manager(
             max_power_watts=max_power_watts,
             max_temp_celsius=max_temp_celsius,
         ),
-        strategy=strategy,
-        monitoring_interval=monitoring_interval,
-        callback=callback,
-        scope=scope,
-        handling=handling,
-        name=name,
-        record=record,
-        clock=clock,
-    )
+        strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
+        scope=scope, handling=handling, name=name, record=record, clock=clock,
+    )  # fmt: skip

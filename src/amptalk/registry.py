@@ -33,8 +33,8 @@ class Registry:
         self._hooked = False
         self._created = 0
 
-    def add(self, member: Member) -> int:
-        """Register a manager; returns its number, counted from 1."""
+    def add(self, member: Member, name: str | None) -> str:
+        """Register a manager; returns its name, a numbered one when none is given."""
         with self._lock:
             self._members = [kept for kept in self._members if kept() is not None]
             self._members.append(weakref.ref(member))
@@ -44,7 +44,8 @@ class Registry:
                 atexit.register(self._at_exit)
                 if hasattr(os, "register_at_fork"):
                     os.register_at_fork(after_in_child=self._after_fork)
-            return self._created
+            number = self._created
+        return name or ("manager" if number == 1 else f"manager-{number}")
 
     def __iter__(self) -> Iterator[Any]:
         """Managers that live now; copes with others coming and going meanwhile."""

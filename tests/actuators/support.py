@@ -33,7 +33,9 @@ def sample(now: float, **values: float) -> Sample:
 
 
 def decision(**shares: float) -> Decision:
-    return Decision("test", tuple(Allocation(name, share, "because") for name, share in shares.items()))
+    return Decision(
+        "test", tuple(Allocation(name, share, "because") for name, share in shares.items())
+    )
 
 
 class Step(Actuator):

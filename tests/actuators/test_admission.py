@@ -169,6 +169,16 @@ def test_work_is_paced_by_the_allocation_of_rates(gate):
     assert gate.counts.waited == 1
 
 
+def test_a_waiter_sees_a_rest_that_began_while_it_waited_without_any_tick(gate, hold):
+    tick(gate, cpu=0.5)
+    first = hold(memory_mb=800)
+    assert first.entered.wait(20)
+    second = hold(memory_mb=500)
+    eventually(lambda: waiting(gate) == 1, "it waits for room")
+    first.leave()
+    assert second.entered.wait(20)
+
+
 def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate, hold):
     tick(gate)
     hold(memory_mb=800).entered.wait(20)

@@ -119,23 +119,32 @@ def test_a_small_late_request_does_not_overtake():
 
 def test_at_critical_work_waits_unless_nothing_runs_and_at_emergency_in_any_case():
     made = queue()
-    see(made, memory=500, level=Level.CRITICAL)
+    see(made, memory=900, level=Level.CRITICAL)
     first, second = ask(made, memory=10), ask(made, memory=10)
     assert running(first, second) == [True, False]
     assert "level critical" in made.obstacle(second, 0.0)
     made.leave(first, 1.0)
-    see(made, now=1.0, memory=500, level=Level.EMERGENCY)
+    see(made, now=1.0, memory=900, level=Level.EMERGENCY)
     made.advance(1.0)
     assert running(second) == [False]
-    see(made, now=2.0, memory=500, level=Level.ELEVATED)
+    see(made, now=2.0, memory=900, level=Level.ELEVATED)
     made.advance(2.0)
     assert running(second, ask(made, 2.0, memory=10)) == [True, True]
+
+
+def test_a_level_that_outlives_its_value_holds_no_work_back():
+    made = queue()
+    for level in (Level.CRITICAL, Level.EMERGENCY):
+        see(made, memory=740, level=level)
+        assert running(ask(made, memory=1), ask(made, memory=1)) == [True, True]
+    see(made, memory=760, level=Level.CRITICAL)
+    assert running(ask(made, memory=1)) == [False]
 
 
 def test_only_the_holds_that_a_job_uses_hold_it_back_and_all_when_it_names_none():
     made = queue()
     ask(made)  # something runs
-    see(made, gpu_memory=100, level=Level.CRITICAL)
+    see(made, gpu_memory=450, level=Level.CRITICAL)
     see(made, memory=100)
     assert running(ask(made, memory=1)) == [True]
     assert running(ask(made)) == [False]
@@ -175,8 +184,7 @@ def simulate(workers, pace, duration, seconds):
     for request in waiting:
         made.enter(request)
     while now < seconds:
-        for request in made.advance(now):
-            ends.append((now + duration, request))
+        ends += [(now + duration, request) for request in made.advance(now)]
         done = [entry for entry in ends if entry[0] <= now]
         for entry in done:
             ends.remove(entry)

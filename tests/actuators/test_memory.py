@@ -94,7 +94,9 @@ def test_a_long_collection_takes_no_more_than_one_percent_of_the_time(monkeypatc
         (SimpleNamespace(mallctl=1, malloc_trim=1), "jemalloc"),
     ],
 )
-def test_where_the_c_library_cannot_trim_it_says_so_and_still_collects(monkeypatch, library, reason):
+def test_where_the_c_library_cannot_trim_it_says_so_and_still_collects(
+    monkeypatch, library, reason
+):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     trim = MemoryTrim(VirtualClock())
     trim.apply(0.0)

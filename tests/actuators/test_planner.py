@@ -95,7 +95,10 @@ def test_a_cheaper_unknown_goes_before_a_dear_known_one_and_a_dearer_one_does_no
 
 
 def test_the_learned_effect_counts_instead_of_the_declared_one():
-    boaster, honest = Step("boaster", cost=0.1, expected=900), Step("honest", cost=0.2, expected=200)
+    boaster, honest = (
+        Step("boaster", cost=0.1, expected=900),
+        Step("honest", cost=0.2, expected=200),
+    )
     assert plan(150, Level.CRITICAL, [boaster, honest], {}) == [boaster]
     assert plan(150, Level.CRITICAL, [boaster, honest], {"boaster": 0.0}) == [honest]
 

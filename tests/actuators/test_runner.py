@@ -68,7 +68,12 @@ def gate():
 
 @pytest.mark.parametrize(
     ("freed", "verdict"),
-    [(150, Verdict.WORKED), (50, Verdict.PARTIAL), (5, Verdict.NO_EFFECT), (-80, Verdict.NO_EFFECT)],
+    [
+        (150, Verdict.WORKED),
+        (50, Verdict.PARTIAL),
+        (5, Verdict.NO_EFFECT),
+        (-80, Verdict.NO_EFFECT),
+    ],
 )
 def test_the_verdict_is_measured(world, freed, verdict):
     report = world.run(Step(do=world.free(freed)))
@@ -110,6 +115,16 @@ def test_a_missing_sensor_is_unverifiable(world):
     world.value = math.nan
     assert world.poll() == []
     assert world.poll(PATIENCE)[0].verdict is Verdict.UNVERIFIABLE
+
+
+def test_without_a_measurement_before_nothing_is_claimed_or_learned(world):
+    world.value = math.nan
+    step = Step()
+    world.start(step)
+    world.finish(step)
+    world.value = 500.0
+    assert world.poll()[0].verdict is Verdict.UNVERIFIABLE
+    assert world.runner.learned == {}
 
 
 def test_what_raises_is_denied_with_the_error(world):

@@ -93,7 +93,7 @@ def test_stop_waits_for_calls_but_not_for_ever_and_a_later_call_starts_anew(gate
     threads.stop(0.05)
     call = threads.call("next", lambda: None, 2)
     eventually(lambda: call.done, "call after a stop")
-    threads.stop(2)
+    threads.stop(0.05)
     gate.set()
     eventually(lambda: actions() == 0, "no thread is left")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -181,7 +182,7 @@ def test_a_breach_is_more_probable_where_breaches_follow() -> None:
         forecaster.update(value, float(position))
         if position > 300 and value <= limit:
             path = values[position + 1 : position + 1 + H]
-            crossed = any(a > limit < b for a, b in zip(path, path[1:], strict=False))
+            crossed = any(a > limit < b for a, b in pairwise(path))
             before[crossed].append(forecaster.forecast().breach_probability(limit))
     average = {crossed: sum(p) / len(p) for crossed, p in before.items()}
     assert average[True] > 2 * average[False]
@@ -286,5 +287,5 @@ def test_questions_that_have_no_answer_are_refused() -> None:
 
 @pytest.mark.parametrize("horizon", [2, 3, 5, 24, 120])
 def test_every_horizon_is_answered_in_full(horizon: int) -> None:
-    forecast = fed(noisy(lambda i: float(i), 300, 1.0), horizon=horizon).forecast()
+    forecast = fed(noisy(float, 300, 1.0), horizon=horizon).forecast()
     assert len(forecast.mean) == len(forecast.interval(0.5)[0]) == horizon

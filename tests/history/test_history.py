@@ -306,7 +306,7 @@ def test_the_memory_told_is_the_memory_taken() -> None:
     tracemalloc.start()
     try:
         history = History(1.0)
-        full(30, 10.0, 20_000, 0.0, history)
+        full(30, 10.0, 6000, 0.0, history)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

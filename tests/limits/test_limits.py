@@ -77,7 +77,7 @@ def test_limits_cannot_be_changed_and_are_given_by_name() -> None:
     with pytest.raises(FrozenInstanceError):
         limits.max_memory_mb = 20  # type: ignore[misc]
     with pytest.raises(TypeError):
-        ResourceLimits(10)  # type: ignore[misc]
+        ResourceLimits(10)  # type: ignore[call-arg]
 
 
 def test_more_memory_than_there_is_is_a_warning_with_both_numbers() -> None:

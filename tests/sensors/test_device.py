@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -10,11 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.report import Notes
 from amptalk.sensors.roots import Roots
-from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.suite import SensorSuite
-from tests.sensors.trees import MEMINFO, STAT, VMSTAT, Tree, check_reasons, failing, opened, psi
+from tests.sensors.trees import (
+    MEMINFO,
+    STAT,
+    VMSTAT,
+    Tree,
+    check_reasons,
+    failing,
+    opened,
+    psi,
+    until,
+)
 
 
 def test_memory_used_is_total_minus_available(tree: Tree) -> None:
@@ -51,6 +62,7 @@ def test_unusable_available_memory_is_estimated_and_says_so(tree: Tree, line: st
         assert sample.device.memory_available_mb == expected
         assert sample.provenance["device.memory_used_mb"].method == "estimated"
         assert sample.provenance["memory_used_mb"].method == "estimated"
+        assert suite.read().provenance is sample.provenance
         tree.put("proc/meminfo", MEMINFO)
         assert "device.memory_used_mb" not in suite.read().provenance
 
@@ -256,12 +268,15 @@ def test_vmstat_without_a_counter_is_a_reason(tree: Tree) -> None:
 def test_the_real_machine_agrees_with_psutil() -> None:
     with opened(SensorSuite("device")) as suite:
         psutil.cpu_percent()
-        end = psutil.Process().create_time()  # some work between
-        while sum(psutil.cpu_times()) < 0 or end < 0:
-            pass
-        memory, mine = psutil.virtual_memory(), suite.read()
+        begun = time.monotonic()
+        until(lambda: time.monotonic() - begun > 0.5)
+        theirs, mine = psutil.cpu_percent(), suite.read()
+        memory = psutil.virtual_memory()
+        assert mine.cpu_percent == pytest.approx(theirs, abs=15)
+        assert len(mine.cpu_percent_per_core) == psutil.cpu_count()
         assert mine.device.memory_total_mb == memory.total / 2**20
         assert mine.device.memory_available_mb == pytest.approx(memory.available / 2**20, rel=0.05)
         assert mine.device.swap_total_mb == psutil.swap_memory().total / 2**20
         assert mine.device.cpu_count == psutil.cpu_count()
         assert mine.device.load_1m == pytest.approx(psutil.getloadavg()[0], abs=0.5)
+        check_reasons(mine)

@@ -13,7 +13,7 @@ import pytest
 
 from amptalk.clock import VirtualClock
 from amptalk.model.sample import FIELDS, Sample
-from amptalk.sensors import files
+from amptalk.sensors import files, processes
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.suite import SensorSuite
 
@@ -95,7 +95,7 @@ class Tree:
         parent: int = 1,
         *,
         resident_mb: float = 100,
-        shared_mb: float = 20,
+        shared_mb: float = 30,
         children: tuple[int, ...] = (),
         utime: int = 0,
         cutime: int = 0,
@@ -120,8 +120,10 @@ class Tree:
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """A small healthy machine, outside of control groups, with one process."""
+    # Time is virtual here, but the cost of renewing the membership is real: do not wait for it.
+    monkeypatch.setattr(processes, "_HURRY", 0.0)
     made = Tree(tmp_path)
     made.put("proc/stat", STAT)
     made.put("proc/meminfo", MEMINFO)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from amptalk.model.announcement import Announcement
-from amptalk.model.decision import Observation, Strategy
+from amptalk.model.decision import Allocation, Decision, Observation, Strategy
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, MEMORY, POWER, TEMPERATURE, Resource
 
@@ -53,7 +53,7 @@ class Thermal(Plant):
         return 25.0 if self.seconds < 900 else 35.0
 
     def step(self, share: float) -> tuple[float, float]:
-        watts = 2.0 + 5.5 * share**2.2
+        watts = 2.0 + 5.5 * math.pow(share, 2.2)
         for _ in range(10):
             flow = (self.die - self.board) / self.to_board
             self.die += 0.1 * (watts - flow) / 4.0
@@ -64,7 +64,7 @@ class Thermal(Plant):
 
     def fair(self) -> float:
         watts = (self.limit - self.air) / (self.to_board + self.to_air)
-        return min(1.0, max(0.0, (watts - 2.0) / 5.5) ** (1 / 2.2))
+        return min(1.0, math.pow(max(0.0, (watts - 2.0) / 5.5), 1 / 2.2))
 
 
 class Power(Plant):
@@ -81,13 +81,13 @@ class Power(Plant):
         if self.random.random() < 0.05:
             self.activity = self.random.choice((0.25, 0.6, 0.85, 1.0))
         self.done = max(1, math.floor(share * 12)) / 12
-        watts = 18 + 60 * self.done**3 * self.activity
+        watts = 18 + 60 * math.pow(self.done, 3) * self.activity
         self.average += 0.6 * (watts - self.average)
         self.seconds += 1
         return watts, self.average + self.random.gauss(0, 0.5)
 
     def fair(self) -> float:
-        return math.floor(12 * min(1.0, (32 / (60 * self.activity)) ** (1 / 3))) / 12
+        return math.floor(12 * min(1.0, math.pow(32 / (60 * self.activity), 1 / 3))) / 12
 
 
 class Leak(Plant):
@@ -295,9 +295,7 @@ class Aimd:
     def __init__(self) -> None:
         self.share = 0.5
 
-    def decide(self, observation: Observation):  # type: ignore[no-untyped-def]
-        from amptalk.model.decision import Allocation, Decision
-
+    def decide(self, observation: Observation) -> Decision:
         state = observation.limits[0]
         if state.value > 0.97 * state.limit:
             self.share = max(0.05, self.share * 0.9)
@@ -311,7 +309,5 @@ class NoControl:
 
     name = "none"
 
-    def decide(self, observation: Observation):  # type: ignore[no-untyped-def]
-        from amptalk.model.decision import Decision
-
+    def decide(self, observation: Observation) -> Decision:
         return Decision(self.name, ())

@@ -123,13 +123,11 @@ def test_the_reason_names_the_pattern() -> None:
     assert strategy.pattern("cpu") is Pattern.UNKNOWN
 
 
-def test_samples_are_wanted_faster_near_a_limit_and_slower_when_steady_far_from_it() -> None:
+def test_samples_are_wanted_faster_near_a_limit_and_never_slower_than_nominal() -> None:
     strategy = Adaptive(2.0)
     for step in range(200):
         decision = strategy.decide(observed(2.0 * step, state(value=500.0)))
-        if step == 10:
-            assert decision.interval == 2.0
-    assert decision.interval == 4.0
+        assert decision.interval == 2.0
     near = strategy.decide(observed(401.0, state(value=950.0)))
     assert near.interval == 1.0
     critical = strategy.decide(observed(402.0, state(value=950.0, level=Level.CRITICAL)))

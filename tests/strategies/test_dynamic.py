@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from random import Random
 from statistics import fmean
 
 import pytest
@@ -21,8 +22,8 @@ from tests.strategies.plants import (
     Aimd,
     Bursty,
     Leak,
-    Noisy,
     NoControl,
+    Noisy,
     Plant,
     Power,
     Queue,
@@ -36,11 +37,11 @@ SEEDS = range(4)
 
 
 @cache
-def scores(make: Callable[[], Strategy], plant: type[Plant]) -> tuple[Score, ...]:
+def scores(make: Callable[[], Strategy], plant: Callable[[Random], Plant]) -> tuple[Score, ...]:
     return tuple(run(plant, make(), seed) for seed in SEEDS)
 
 
-def mean(make: Callable[[], Strategy], plant: type[Plant], what: str) -> float:
+def mean(make: Callable[[], Strategy], plant: Callable[[Random], Plant], what: str) -> float:
     return fmean(getattr(score, what) for score in scores(make, plant))
 
 
@@ -159,6 +160,15 @@ def first_order(tick: float, seconds: float = 1.5, steps: float = 600.0) -> tupl
             over.append(level > 80.0 * 1.005)
             done.append(share)
     return 100 * fmean(over), fmean(done)
+
+
+def test_one_infinite_reading_is_forgotten() -> None:
+    for name in ("cpu", "temperature"):
+        strategy = Dynamic()
+        strategy.decide(observed(0.0, state(name, math.inf, 80.0)))
+        for second in range(1, 400):
+            decision = strategy.decide(observed(float(second), state(name, 30.0, 80.0)))
+        assert decision.share(name) == 1.0
 
 
 @pytest.mark.parametrize("tick", [0.25, 0.5, 1.0, 2.0, 5.0])

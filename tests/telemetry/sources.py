@@ -37,18 +37,14 @@ class FakeManager:
             state(MEMORY, 750.0, 1000.0, time_to_limit=12.5),
             state(TEMPERATURE, 70.0, 80.0, level=Level.NORMAL),
         )
-        self.decision: Decision | None = Decision(
+        self.decision = Decision(
             "dynamic", (Allocation("memory", 0.4, "too near the limit"),)
         )
 
-    def latest_sample(self) -> Sample | None:
-        return self.sample
-
-    def latest_limits(self) -> tuple[LimitState, ...]:
-        return self.limits
-
-    def latest_decision(self) -> Decision | None:
-        return self.decision
+    def latest(self) -> Tick | None:
+        if self.sample is None:
+            return None
+        return Tick(self.sample, self.limits, self.decision, (), 0.0, 0.0)
 
 
 def report(action: str = "gc", verdict: Verdict = Verdict.WORKED) -> ActionReport:
@@ -58,4 +54,4 @@ def report(action: str = "gc", verdict: Verdict = Verdict.WORKED) -> ActionRepor
 
 
 def tick(seconds: float = 0.002, *reports: ActionReport) -> Tick:
-    return Tick(sample({}), (), Decision("dynamic", ()), reports, seconds)
+    return Tick(sample({}), (), Decision("dynamic", ()), reports, seconds, seconds / 2)

@@ -49,9 +49,11 @@ def test_a_slow_callback_gets_the_latest_and_the_dropped_are_counted() -> None:
 
 
 def test_offering_to_a_hanging_callback_takes_no_time_and_closing_does_not_hang() -> None:
-    go = threading.Event()
-    thread = CallbackThread(lambda _: go.wait(DEADLINE))
+    entered, go = threading.Event(), threading.Event()
+    thread = CallbackThread(lambda _: (entered.set(), go.wait(DEADLINE)))
     try:
+        thread.offer(sample({}))
+        assert entered.wait(DEADLINE)
         started = time.monotonic()
         for _ in range(1000):
             thread.offer(sample({}))

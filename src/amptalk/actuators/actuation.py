@@ -9,7 +9,7 @@ Kernel and device limits are not among what is done here, and `holds` says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from amptalk.actuators.admission import AdmissionGate
 from amptalk.actuators.amounts import resource_name
@@ -74,6 +74,31 @@ class Actuation:
                 f"an actuator named {actuator.name!r} exists already: use another name"
             )
         self._actuators = (*self._actuators, actuator)
+
+    def hook(
+        self,
+        name: str,
+        release: Callable[..., object],
+        *,
+        resource: str = "memory",
+        level: Level = Level.ELEVATED,
+        restore: Callable[[], object] | None = None,
+        expected: float | None = None,
+        cost: float = 0.1,
+    ) -> None:
+        """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
+
+        `expected` is how much it gives back in the resource's unit, `cost` the loss of
+        work, 0-1. What it returns does not count: the effect is measured. `release(need)`
+        is told how much is wanted, when it takes an argument. Raises `ConfigurationError`
+        for a name taken already or a value out of range.
+        """
+        from amptalk.actuators.hooks import Hook
+
+        self.add(
+            Hook(name, release, resource=resource, level=level, restore=restore,
+                 expected=expected, cost=cost)
+        )  # fmt: skip
 
     def announced(self, now: float) -> tuple[Announcement, ...]:
         """Work that is known to come, `starts_in` relative to the monotonic time `now`."""
@@ -198,7 +223,7 @@ def _measure(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
             if state.resource.name != resource:
                 continue
             origin = sample.provenance.get(state.resource.field)
-            if origin is not None:
+            if origin is not None and not origin.renewed:
                 return Measurement(state.value, origin.measured_at)
             return Measurement(state.value, sample.monotonic if state.fresh else -math.inf)
         return Measurement(math.nan, -math.inf)

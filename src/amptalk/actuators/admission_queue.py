@@ -3,8 +3,9 @@
 Pure: no threads, no clock, no waiting; `admission` adds those. First in, first out:
 a small late request never overtakes. The head of the queue passes when
 
-- every hold resource it uses is below critical (with nothing running at all, below
-  emergency, so that work cannot stand still for ever);
+- every hold resource it uses is below critical, or was and its value is back below the
+  line where critical is clear (with nothing running at all, below emergency, so that
+  work cannot stand still for ever);
 - each amount fits: committed + amount <= limit;
 - the rest that the allocation imposes is over.
 
@@ -29,6 +30,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from enum import Enum
 
+from amptalk.limits.thresholds import lines_for
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
@@ -98,8 +100,11 @@ class _Ledger:
     def take(self, state: LimitState) -> bool:
         """Take this tick's judgement; false when it brought no new measurement of a hold."""
         self.limit = state.limit
-        self.level = state.level
         value = state.value
+        # A level outlives by seconds what raised it, which keeps actions from flapping. Work
+        # waits only while the value itself still calls for it: the allocation paces the rest.
+        cleared = value <= lines_for(state.resource, state.limit).stay[Level.CRITICAL - 1]
+        self.level = min(state.level, Level.ELEVATED) if cleared else state.level
         if not self.is_hold or not state.fresh or math.isnan(value):
             return False
         self.measured = value

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 WORKER = Path(__file__).with_name("worker.py")
 LARGEST_BATCH = 8
-FULL_VISION_SHARE = 0.9
+FULL_VISION_SHARE = 0.8
 """Memory of all vision workers at the largest batch, as a share of the limit."""
-FULL_CACHE_SHARE = 0.8
+FULL_CACHE_SHARE = 0.7
 BURST_SHARE = 0.3
 LEAK_SHARE = 0.012
 """Growth of the speech cache a request, as a share of the limit."""
@@ -134,38 +134,35 @@ class ModelServer:
         thread.start()
 
     def _vision(self, number: int, worker: Worker) -> None:
-        def one_batch() -> bool:
+        while True:
             batch = int(self.batch.value)
-            self._images[number] += batch
-            return worker.serve(
-                allocate_mb=batch * self._image_mb, cpu_ms=12 * batch, hold_ms=60 + 5 * batch
+            batch_mb = batch * self._image_mb
+            serve = partial(
+                worker.serve, allocate_mb=batch_mb, cpu_ms=20 * batch, hold_ms=40 + 5 * batch
             )
-
-        while self._admitted("vision", one_batch):
-            pass
+            if not self._admitted("vision", serve, memory_mb=batch_mb):
+                return
+            self._images[number] += batch
 
     def _speech(self, worker: Worker) -> None:
         def one_utterance() -> bool:
-            self._utterances += 1
             return worker.serve(
                 cpu_ms=40, hold_ms=30, cache_mb=self._leak_mb, cache_limit_mb=self.cache.value
             )
 
         while self._admitted("speech", one_utterance):
-            pass
+            self._utterances += 1
 
     def _language(self, worker: Worker) -> None:
-        def one_summary() -> bool:
-            self._summaries += 1
-            return worker.serve(allocate_mb=self._burst_mb, cpu_ms=300, hold_ms=500)
-
+        serve = partial(worker.serve, allocate_mb=self._burst_mb, cpu_ms=300, hold_ms=500)
         while True:
             pause = self._random.uniform(*BURST_EVERY)
             with self._manager.announce(memory_mb=self._burst_mb, starts_in=pause, duration=1.0):
                 if self._stopping.wait(pause):
                     return
-                if not self._admitted("summarise", one_summary, memory_mb=self._burst_mb):
+                if not self._admitted("summarise", serve, memory_mb=self._burst_mb):
                     return
+                self._summaries += 1
 
     def _admitted(
         self, job: str, serve: Callable[[], bool], memory_mb: float | None = None

@@ -18,7 +18,7 @@ from amptalk.limits.limits import ResourceLimits
 from amptalk.manager import ResourceManager
 from amptalk.model.errors import AmptalkError
 
-LOAD_LIMIT_MB = 400.0
+LOAD_LIMIT_MB = 240.0
 """Memory limit of the simulated load when none is given, on machines that have room for it."""
 LOAD_CPU_PERCENT = 60.0
 ROOM = 4.0

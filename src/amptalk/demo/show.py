@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from amptalk.demo.load import Work
@@ -53,9 +54,9 @@ class Screen:
         if math.isnan(self._begun):
             self._begun = sample.monotonic
         seconds = sample.monotonic - self._begun
-        fresh = manager.history.events[self._events_seen :]
-        self._events_seen += len(fresh)
-        told = [text for event in fresh if (text := describe(event)) is not None]
+        fresh = manager.history.events_since(self._events_seen)
+        self._events_seen = manager.history.events_noted
+        told = [text for event in merged(fresh) if (text := describe(event)) is not None]
         if self._live:
             self._newest = (self._newest + told)[-EVENT_LINES:]
             self._redraw(manager, server, seconds)
@@ -103,6 +104,21 @@ def _amount(state: LimitState) -> str:
         return f"missing (limit {state.limit:.0f} {state.resource.unit})"
     beyond = " OVER" if state.over else ""
     return f"{state.value:.0f} of {state.limit:.0f} {state.resource.unit}{beyond}"
+
+
+def merged(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events with the moves of one allocation since the last line told as one move."""
+    kept: list[dict[str, Any]] = []
+    moves: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event["kind"] != "allocation":
+            kept.append(event)
+        elif (first := moves.get(event["resource"])) is None:
+            moves[event["resource"]] = event = dict(event)
+            kept.append(event)
+        else:
+            first.update(share=event["share"], reason=event["reason"])
+    return kept
 
 
 def describe(event: dict[str, Any]) -> str | None:

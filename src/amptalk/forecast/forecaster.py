@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from itertools import pairwise
-from statistics import median
 
 from amptalk.forecast.errors import Errors
 from amptalk.forecast.holt import DampedHolt
@@ -101,7 +100,7 @@ class Forecaster:
 
     def _median_spacing(self) -> float:
         times = [seconds for _, seconds in self._first]
-        return median([b - a for a, b in pairwise(times)])
+        return sorted([b - a for a, b in pairwise(times)])[(len(times) - 1) // 2]
 
     def _restart(self) -> None:
         """Forget the series but not how wrong forecasts of it were."""

@@ -39,7 +39,7 @@ class Forecast:
 
     __slots__ = ("_errors", "_growth", "_peaks", "_scale", "mean", "step", "value")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a forecast
+    def __init__(  # noqa: PLR0917 - the parts of a forecast
         self,
         value: float,
         mean: tuple[float, ...],

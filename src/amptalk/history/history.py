@@ -64,6 +64,16 @@ class History:
         """The newest 4096 events, oldest first, each with `kind`, `time` and its facts."""
         return tuple(self._events)
 
+    @property
+    def events_noted(self) -> int:
+        """How many events there were, those no longer kept included."""
+        return self.events_dropped + len(self._events)
+
+    def events_since(self, noted: int) -> tuple[dict[str, Any], ...]:
+        """Events after the first `noted`, as far as they are kept."""
+        fresh = self.events_noted - noted
+        return tuple(self._events)[-fresh:] if fresh > 0 else ()
+
     def append(self, sample: Sample) -> None:
         """Keep one sample; called once a tick, in order of time.
 
@@ -131,8 +141,7 @@ class History:
         if latest is None:
             return array("d"), array("d")
         most = int(min(seconds / tiers.spacing, ROWS_KEPT)) + 2
-        first, times = tiers.rows.since(latest.monotonic - seconds, most)
-        values = tiers.rows.column(VALUES + position, first, first + len(times))
+        times, values = tiers.rows.since(latest.monotonic - seconds, most, VALUES + position)
         if not times or latest.monotonic > times[-1]:
             times.append(latest.monotonic)
             values.append(latest.row[position])

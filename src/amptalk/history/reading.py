@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amptalk.history.buckets import Bucket, Buckets, merge
-from amptalk.history.rows import MONOTONIC, TIME, VALUES
+from amptalk.history.rows import TIME, VALUES, WIDTH
 from amptalk.history.tiers import ROWS_KEPT, Tiers
 from amptalk.history.window import Window
 from amptalk.model.sample import FIELDS, ScopeView
@@ -35,10 +35,7 @@ def window_of_rows(tiers: Tiers, span: Span) -> Window:
     if latest is None:
         return _window(span, span.interval, [], [], ())
     start = latest.monotonic - span.seconds
-    first, monotonic = tiers.rows.since(start, ROWS_KEPT)
-    last = first + len(monotonic)
-    wall = tiers.rows.column(TIME, first, last)
-    values = tiers.rows.column(VALUES + span.position, first, last)
+    monotonic, wall, values = tiers.rows.since(start, ROWS_KEPT, TIME, VALUES + span.position)
     newest = latest.row[span.position]
     # A fast sample without the value is no gap: fast ticks need not read everything.
     if not monotonic or (latest.monotonic > monotonic[-1] and not math.isnan(newest)):
@@ -147,17 +144,17 @@ def columns(tiers: Tiers, interval: float) -> dict[str, list[float | None]]:
     tiers, `resolution` says over how many seconds. The specification's names are
     always there, other series when they ever had a value.
     """
-    first, last = tiers.rows.readable()
-    until = tiers.rows.value(MONOTONIC, first) if last > first else math.inf
+    rows = tiers.rows.since(-math.inf, ROWS_KEPT, TIME, *range(VALUES, WIDTH))
     blocks = []
-    if first > 0:
+    if tiers.rows.readable()[0] > 0:
+        until = rows[0][0]
         for tier in (tiers.fine, tiers.coarse):
             blocks.append(_bucket_columns(tier, until))
             if not tier.lost:
                 break
             until = tier.oldest * float(tier.seconds)
     blocks.reverse()
-    blocks.append(_row_columns(tiers, first, last, interval))
+    blocks.append(_row_columns(rows, interval))
     names = [field.name for field in FIELDS]
     live = [n for n in names if n in ScopeView._fields or any(n in block for block in blocks)]
     result: dict[str, list[float | None]] = {}
@@ -168,16 +165,14 @@ def columns(tiers: Tiers, interval: float) -> dict[str, list[float | None]]:
     return result
 
 
-def _row_columns(
-    tiers: Tiers, first: int, last: int, interval: float
-) -> dict[str, list[float | None]]:
+def _row_columns(rows: Sequence[Sequence[float]], interval: float) -> dict[str, list[float | None]]:
+    monotonic, wall, *series = rows
     block: dict[str, list[float | None]] = {
-        "time": list(tiers.rows.column(TIME, first, last)),
-        "monotonic": list(tiers.rows.column(MONOTONIC, first, last)),
-        "resolution": [interval] * (last - first),
+        "time": list(wall),
+        "monotonic": list(monotonic),
+        "resolution": [interval] * len(wall),
     }
-    for position, field in enumerate(FIELDS):
-        values = tiers.rows.column(VALUES + position, first, last)
+    for field, values in zip(FIELDS, series, strict=True):
         column = [value if math.isfinite(value) else None for value in values]
         if any(value is not None for value in column):
             block[field.name] = column

@@ -128,10 +128,14 @@ class Recorder:
         if os.getpid() != self._pid or now - self._synced < SYNC_SECONDS:
             return
         with self._lock:
-            if self._map is not None:
-                self._synced = now
-                # Not mmap.flush: it holds the GIL while the disk writes.
-                os.fdatasync(self._fd)
+            if self._map is None:
+                return
+            self._synced = now
+            descriptor = os.dup(self._fd)
+        try:  # without the lock, which a tick that notes an event would wait for
+            os.fdatasync(descriptor)  # not mmap.flush: it holds the GIL while the disk writes
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Bring everything to the disk and let go of the file. Idempotent."""

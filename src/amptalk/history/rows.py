@@ -1,9 +1,9 @@
 """The finest tier: the newest rows, one flat ring of doubles.
 
 One thread appends, any thread reads, and nobody waits: a row is written before
-it is counted, and the ring has one slot more than it shows, so that the slot
-being overwritten is never one that a reader was offered. This rests on one
-`struct` or slice operation being one step of the interpreter (the GIL).
+it is counted, the ring has one slot more than it shows, and a reader leaves out
+what was overwritten while it copied. This rests on one `struct` or slice
+operation being one step of the interpreter (the GIL).
 
 It knows nothing of fields, buckets or windows (`history`, `buckets`, `window`).
 """
@@ -86,17 +86,19 @@ class Rows:
         flat = self._flat
         return flat[number % (len(flat) // WIDTH) * WIDTH + position]
 
-    def since(self, start: float, most: int) -> tuple[int, array[float]]:
-        """Find the rows at or after monotonic `start`: first sequence number and their times.
+    def since(self, start: float, most: int, *positions: int) -> list[array[float]]:
+        """Copy the times and some columns of the rows at or after monotonic `start`.
 
         `most` bounds how many rows can lie after `start`, so that a short span
         does not pay for the whole ring.
         """
         oldest, last = self.readable()
         first = max(oldest, last - most)
-        times = self.column(MONOTONIC, first, last)
-        skip = bisect_left(times, start)
-        return first + skip, times[skip:]
+        columns = [self.column(position, first, last) for position in (MONOTONIC, *positions)]
+        # Rows that were overwritten while the columns were copied one by one are no rows.
+        first_whole = max(0, self.readable()[0] - first)
+        skip = bisect_left(columns[0], start, min(first_whole, len(columns[0])))
+        return [column[skip:] for column in columns]
 
     def memory_bytes(self) -> int:
         """Bytes taken now."""

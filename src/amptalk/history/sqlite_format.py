@@ -72,7 +72,7 @@ def read(path: Path) -> MetricsDocument:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             return _document(str(path), database)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise MetricsFileError(f"{path}: the database cannot be read: {error}") from None
 
 

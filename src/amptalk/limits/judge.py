@@ -151,7 +151,7 @@ class Judge:
             measured_at = now
             if provenance:
                 origin = provenance.get(watch.field)
-                if origin is not None:
+                if origin is not None and not origin.renewed:
                     measured_at = origin.measured_at
             fresh = False
             if value != value or now - measured_at > STALE_PERIODS * watch.period:  # noqa: PLR0124

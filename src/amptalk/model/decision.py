@@ -58,6 +58,19 @@ class Decision(NamedTuple):
         return min(shares, default=1.0)
 
 
+class Past(Protocol):
+    """What a strategy may ask of the history."""
+
+    def slope(self, field: str, seconds: float) -> float:
+        """Growth per second over the last `seconds`, `nan` when unknown."""
+
+    def percentile(self, field: str, percent: float, seconds: float) -> float:
+        """Value that `percent` of the readings of the last `seconds` do not exceed."""
+
+    def values(self, field: str, seconds: float) -> list[tuple[float, float]]:
+        """Readings of the last `seconds` as (monotonic time, value)."""
+
+
 class Observation(NamedTuple):
     """Everything a strategy may look at. Time is data: nothing reads a clock."""
 
@@ -72,6 +85,8 @@ class Observation(NamedTuple):
     """Components by name, each resource name to its ask."""
     demands: Mapping[str, Mapping[str, float]] = {}
     """What components say they want now, where they said so."""
+    history: Past | None = None
+    """What was seen so far, for strategies that look back further than they remember."""
 
 
 class Strategy(Protocol):

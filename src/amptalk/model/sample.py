@@ -25,6 +25,9 @@ class Provenance(NamedTuple):
     """The kernel file or rule, such as `smaps_rollup + anonymous growth`."""
     measured_at: float
     """Monotonic seconds of the measurement; the sample's own time minus this is its age."""
+    renewed: bool = False
+    """True when the value is brought up to date in every tick, starting from that measurement;
+    false when it stays as measured until the next one."""
 
 
 class ScopeView(NamedTuple):

@@ -19,4 +19,6 @@ class Tick(NamedTuple):
     reports: tuple[ActionReport, ...]
     """Actions whose effect was measured in this tick."""
     seconds: float
-    """How long the tick took."""
+    """How long the tick took, sampling included."""
+    sampling_seconds: float
+    """How long reading the sensors took."""

@@ -7,10 +7,11 @@ processes, plus what each process's anonymous resident set has grown since. Mapp
 (model weights) are shown apart: the kernel takes them back when it needs to.
 
 `smaps_rollup` costs about 10 µs per MiB, so it is read at start, every 60 s, and sooner in
-proportion to its cost: after 200 times its cost (and 1 s) when a process has come or gone or
-when shared pages have grown; after 500 times (and 5 s) while processes share much anonymous
-memory, because a write to a shared page makes a copy that the resident set does not show.
-Until then the estimate is an upper bound after a change of membership, and says so.
+proportion to its cost (at most 0.5 % of a core): after 200 times its cost and 1 s when a process
+has come or gone or when shared pages have grown, and 2 s while processes share much anonymous
+memory, because a write to a shared page makes a copy that the resident set does not show: for
+so long the estimate may be too low. After a change of membership it is an upper bound until
+the next exact reading, and says so.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ _NOTABLE = 16 / _PAGE_MB
 """Pages (16 MiB) of shared memory that are worth an exact reading."""
 _MEMBERSHIP = 5.0
 _EXACT = 60.0
-_WHILE_SHARING = 5.0
+_WHILE_SHARING = 2.0
 _SOONEST = 1.0
+_PATIENCE = 200.0
+"""An exact reading is repeated only after this many times what it cost."""
 
 
 class Application(Source):
@@ -131,11 +134,13 @@ class Application(Source):
     def _consider_exactly(self, tree: ProcessTree, now: float) -> None:
         """Read exactly when its cost allows; else say that the estimate is a bound."""
         due = now >= self._exact_latest
-        if due or now - self._exact_at >= max(_SOONEST, 200.0 * self._exact_cost):
+        if due or now - self._exact_at >= max(_SOONEST, _PATIENCE * self._exact_cost):
             self._read_exactly(tree, now)
         elif tree.generation != self._exact_generation:
             source = "smaps_rollup + resident sets of processes started since: an upper bound"
-            self._notes.origin(_MEMORY, Provenance("estimated", source, self._exact_at))
+            self._notes.origin(
+                _MEMORY, Provenance("estimated", source, self._exact_at, renewed=True)
+            )
 
     def refine(self, now: float) -> None:
         """Read exactly now, unless that was done less than 20 times its cost ago."""
@@ -171,7 +176,7 @@ class Application(Source):
         self._slow = pss, shmem, file, swap
         shares_much = tree.anonymous - anonymous / _PAGE_MB > _NOTABLE
         wait = _WHILE_SHARING if shares_much else _EXACT
-        self._exact_latest = now + max(wait, 500.0 * self._exact_cost)
+        self._exact_latest = now + max(wait, _PATIENCE * self._exact_cost)
         self._say_exact(rollups, now)
 
     def _say_exact(self, rollups: list[Rollup], now: float) -> None:
@@ -180,7 +185,9 @@ class Application(Source):
         source = "smaps_rollup" if worst is None else worst.source
         self._notes.origin(_SLOW, Provenance(method, source, now))
         method = "derived" if worst is None else "estimated"
-        self._notes.origin(_MEMORY, Provenance(method, f"{source} + anonymous growth", now))
+        self._notes.origin(
+            _MEMORY, Provenance(method, f"{source} + anonymous growth", now, renewed=True)
+        )
         for field, value in zip(_SLOW, self._slow, strict=True):
             if isnan(value):
                 remedy = "run as the user of those processes, or as root"
@@ -208,7 +215,7 @@ class Application(Source):
         """Name the sensors, for the report."""
         proc, pid = self._roots.proc, self._pid
         tree = self._tree
-        paths = tree.paths() if tree is not None else (f"{proc}/{pid}/statm",)
+        paths = () if tree is None else tree.paths()
         rollup = f"{proc}/{pid}/smaps_rollup"
         source = "process CPU clocks and waited-for children"
         return (

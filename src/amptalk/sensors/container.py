@@ -30,7 +30,7 @@ class Container:
     def __init__(self, roots: Roots, notes: Notes, clock: Clock, pid: int) -> None:
         self._roots = roots
         self._pid = pid
-        self._membership = b"\0"
+        self._membership: bytes | None = None
         self._cpu_groups: tuple[Group, Group | None] | None = None
         self.memory = GroupMemory(notes)
         self.cpu = GroupCpu(notes, clock)
@@ -56,7 +56,7 @@ class Container:
         try:
             present = membership(self._roots, self._pid)
         except SensorFault as fault:
-            self._membership = b"\0"
+            self._membership = None
             self._cpu_groups = None
             self.memory.leave(fault)
             self.cpu.leave(fault)
@@ -70,7 +70,7 @@ class Container:
 
     def discover(self) -> None:
         """Look for the groups anew at the next work, moved or not."""
-        self._membership = b"\0"
+        self._membership = None
 
     def _resolve(self, now: float) -> None:
         try:
@@ -133,7 +133,7 @@ class Container:
         self.memory.close()
         self.cpu.close()
         self.memory.group = self._cpu_groups = None
-        self._membership = b"\0"
+        self._membership = None
 
 
 def _info(name: str, fields: tuple[str, ...], paths: tuple[str, ...]) -> SourceInfo:

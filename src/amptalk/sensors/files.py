@@ -125,20 +125,22 @@ class KeptFile:
         """Contents from the start, opening the file when it is not open. Raises `SensorFault`."""
         try:
             data = _pread(self._fd, self.size, 0)
-        except OSError:
-            data = self._reopened()
+        except OSError as error:
+            data = self._reopened(error)
         return data or self._empty()
 
     def read_list(self) -> bytes:
         """Do the same for a file that may rightly be empty."""
         try:
             return _pread(self._fd, self.size, 0)
-        except OSError:
-            return self._reopened()
+        except OSError as error:
+            return self._reopened(error)
 
-    def _reopened(self) -> bytes:
+    def _reopened(self, first: OSError) -> bytes:
         """Open the file and read it: it was not open, or the descriptor gave an error."""
         self.close()
+        if first.errno == errno.ESRCH:  # the path may name another process by now
+            raise fault_of(first, self.path) from None
         try:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             return _pread(self._fd, self.size, 0)

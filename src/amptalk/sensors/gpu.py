@@ -11,7 +11,7 @@ from amptalk.sensors.roots import Roots
 
 _VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 _JETSON = {"gpu", "gv11b", "ga10b", "gp10b", "gb10b"}
-_REMEDY = "none yet: this version reads no GPU; `nvidia-smi`, `rocm-smi` or `tegrastats` shows it"
+_REMEDY = "read it beside AMPTALK with `nvidia-smi`, `rocm-smi` or `tegrastats`"
 
 
 class GpuSource(Source):

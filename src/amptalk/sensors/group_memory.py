@@ -87,7 +87,7 @@ class GroupMemory(Source):
         else:
             self.gain()
             source = f"usage - inactive file cache of {group.folder}/memory.stat"
-            self._notes.origin(self.fields[1::2], Provenance("derived", source, now))
+            self._notes.origin(self.fields[1::2], Provenance("derived", source, now, renewed=True))
         self._renew_kills(group)
 
     def _renew_limit(self, group: Group) -> None:

@@ -54,6 +54,7 @@ class MemorySource(Source):
         except (SensorFault, ValueError, IndexError) as fault:
             self.lose(fault, self.path)
             self._spans = ()
+            self._estimating = False
             return _LOST
 
     def _values(self, data: bytes, now: float) -> Values:
@@ -74,9 +75,6 @@ class MemorySource(Source):
         return self._slowly(data, now)
 
     def _row(self, total: int, available: int, swap: int, swap_used: int) -> Values:
-        if self._estimating:
-            self._estimating = False
-            self._notes.plain(_ESTIMATED)
         self.total_mb = total / 1024.0
         used = total - available
         return (
@@ -99,11 +97,15 @@ class MemorySource(Source):
         self._file.size = max(4096, len(data) + 1024)
         if 0 < available <= total:
             self._spans = _layout(data)
+            if self._estimating:
+                self._estimating = False
+                self._notes.plain(_ESTIMATED)
             return self._row(total, available, swap, swap_used)
         self._spans = ()
         values = self._row(total, _estimate(table, total, self.path), swap, swap_used)
-        self._estimating = True
-        self._notes.origin(_ESTIMATED, Provenance("estimated", _ESTIMATE, now))
+        if not self._estimating:
+            self._estimating = True
+            self._notes.origin(_ESTIMATED, Provenance("estimated", _ESTIMATE, now, renewed=True))
         return values
 
     def retry(self) -> None:

@@ -137,7 +137,7 @@ class PortableApplication(Source):
             member.base = member.rss
         self._exact_at = now
         source = "psutil USS + RSS growth" if exact else "psutil RSS: USS is not to be had"
-        origin = Provenance("estimated", source, now)
+        origin = Provenance("estimated", source, now, renewed=True)
         self._notes.origin(("application.memory_mb", "application.anonymous_mb"), origin)
 
     def discover(self) -> None:

@@ -26,7 +26,9 @@ from amptalk.sensors.procstat import (
     descendants_by_children,
     descendants_by_scan,
     has_children_files,
+    has_clock,
     read_stat,
+    stat_or_none,
 )
 from amptalk.sensors.roots import Roots
 
@@ -78,7 +80,7 @@ class ProcessTree:
 
     def __init__(self, roots: Roots, pid: int) -> None:
         self._proc = roots.proc
-        self._clocks = roots.real and _has_clock(pid)
+        self._clocks = roots.real and has_clock(pid)
         self._own = roots.real and pid == os.getpid()
         self.root = pid
         self.excluded: frozenset[int] = frozenset()
@@ -202,7 +204,7 @@ class ProcessTree:
             self._hint_changed()
         find = descendants_by_children if self._listed else descendants_by_scan
         listed = find(self._proc, self.root, self.excluded)
-        stats = {pid: _stat_or_none(self._proc, pid) for pid in (*self.members, *listed)}
+        stats = {pid: stat_or_none(self._proc, pid) for pid in (*self.members, *listed)}
         staying: set[int] = set()
         for process in self.members.values():  # parents first
             if process.pid == self.root or self._stays(process, stats.get(process.pid), staying):
@@ -278,23 +280,6 @@ class ProcessTree:
         for process in self.members.values():
             if process.kept is not None:
                 process.kept.close()
-
-
-def _stat_or_none(proc: str, pid: int) -> ProcessStat | None:
-    """What the kernel says of a process, `None` when it has ended."""
-    try:
-        return read_stat(proc, pid)
-    except SensorFault:
-        return None
-
-
-def _has_clock(pid: int) -> bool:
-    """Whether the CPU clock of a process can be read here (some sandboxes refuse)."""
-    try:
-        time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return False
-    return True
 
 
 def _waited_for() -> float:

@@ -10,6 +10,7 @@ Formats: Documentation/filesystems/proc.rst; `smaps_rollup` since Linux 4.14, it
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 from amptalk.model.sample import Method
@@ -52,6 +53,23 @@ def read_stat(proc: str, pid: int) -> ProcessStat:
         raise garbled(path, "fewer or other fields than proc(5) lists") from None
 
 
+def stat_or_none(proc: str, pid: int) -> ProcessStat | None:
+    """What the kernel says of a process, `None` when it has ended."""
+    try:
+        return read_stat(proc, pid)
+    except SensorFault:
+        return None
+
+
+def has_clock(pid: int) -> bool:
+    """Whether the CPU clock of a process can be read here (some sandboxes refuse)."""
+    try:
+        time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return False
+    return True
+
+
 def has_children_files(proc: str, pid: int) -> bool:
     """Whether this kernel lists children (CONFIG_PROC_CHILDREN)."""
     return exists(f"{proc}/{pid}/task/{pid}/children")
@@ -59,33 +77,36 @@ def has_children_files(proc: str, pid: int) -> bool:
 
 def descendants_by_children(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
     """Every descendant of `root`, parents first, leaving out excluded ones with theirs."""
-    found: list[int] = []
     queue = [root]
+    seen = excluded | {root}
     for pid in queue:
         for thread in listing(f"{proc}/{pid}/task"):
             try:
                 words = read_once(f"{proc}/{pid}/task/{thread}/children").split()
             except SensorFault:
                 continue  # the thread has ended
-            fresh = [int(word) for word in words if int(word) not in excluded]
-            found += fresh
-            queue += fresh
-    return found
+            fresh = {int(word) for word in words if word.isdigit()} - seen
+            seen |= fresh
+            queue += sorted(fresh)
+    return queue[1:]
 
 
 def descendants_by_scan(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
     """Do the same from the parents of all processes, where the kernel does not list children."""
-    children: dict[int, list[int]] = {}
+    children: dict[int, set[int]] = {}
     for name in listing(proc):
         if name.isdigit():
             try:
                 parent = read_stat(proc, int(name)).parent
             except SensorFault:
                 continue  # it has ended meanwhile
-            children.setdefault(parent, []).append(int(name))
+            children.setdefault(parent, set()).add(int(name))
     queue = [root]
+    seen = excluded | {root}
     for pid in queue:
-        queue += [child for child in children.get(pid, ()) if child not in excluded]
+        fresh = children.get(pid, set()) - seen
+        seen |= fresh
+        queue += sorted(fresh)
     return queue[1:]
 
 

@@ -104,7 +104,7 @@ class Notes:
         for short, field in self._shown.items():
             if field in missing:
                 missing[short] = missing[field]
-            elif field in origins:
+            elif field in origins and short not in missing:
                 origins[short] = origins[field]
         self.missing, self.provenance = missing, origins
         self.stale = False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import time
 from math import isnan, nan
+from operator import itemgetter
 
 from amptalk.clock import Clock, SystemClock
 from amptalk.model.errors import ConfigurationError, ScopeError
@@ -84,7 +85,10 @@ class SensorSuite:
         self._roots = Roots() if roots is None else roots
         self._pid = pid
         self._excluded: frozenset[int] = frozenset()
-        self._shown = tuple(INDEX[_SHOWN[scope][name]] - _SHORT for name in ScopeView._fields)
+        self._of_application = scope == "application"
+        self._shown = itemgetter(
+            *(INDEX[_SHOWN[scope][name]] - _SHORT for name in ScopeView._fields)
+        )
         self._open()
         if scope == "container":
             try:
@@ -131,9 +135,9 @@ class SensorSuite:
         application = self._application.read(now, capacity, cores, rates=rates)
         container = self._container.read(source.total_mb, cores, rates=rates)
         rest = (*application, nan, *container, *device)
-        short = [rest[at] for at in self._shown]
-        if self.scope == "application":
-            short[1] = 100.0 * short[0] / capacity.memory_mb
+        short = self._shown(rest)
+        if self._of_application:
+            short = (short[0], 100.0 * short[0] / capacity.memory_mb, *short[2:])
         self._row = row = (*short, *rest)
         notes = self._notes
         if notes.stale:
@@ -180,7 +184,7 @@ class SensorSuite:
             cpu.insert(1, Limit(allowed, f"affinity allows {allowed} CPUs"))
         memory = (Limit(device.total_mb, "total memory of the device"), room)
         self.capacity = effective_capacity(cpu, memory)
-        if self.scope == "application":
+        if self._of_application:
             if isnan(self.capacity.memory_mb):
                 self._notes.lose(("memory_percent",), "the total memory is not known")
             else:

@@ -29,17 +29,16 @@ TUNINGS: dict[Pattern, Tuning] = {
     Pattern.NOISY: Tuning(guard=0.7),
 }
 _CLOSE = 0.9
-_FAR = 0.75
-_FASTER, _FASTEST, _SLOWER = 0.5, 0.25, 2.0
-"""Parts of the nominal interval: close to a limit or bursty, critical, steady far from it."""
+_FASTER, _FASTEST = 0.5, 0.25
+"""Parts of the nominal interval: close to a limit or bursty, critical."""
 
 
 class _Limit:
     __slots__ = ("control", "watch")
 
-    def __init__(self, state: LimitState, interval: float) -> None:
+    def __init__(self, state: LimitState, interval: float, delay: int) -> None:
         self.control = LimitControl(state)
-        self.watch = PatternWatch(interval)
+        self.watch = PatternWatch(interval, delay)
 
 
 class Adaptive:
@@ -61,12 +60,12 @@ class Adaptive:
         """Answer one observation."""
         now = observation.now
         allocations: list[Allocation] = []
-        pace = _SLOWER
+        pace = 1.0
         for state in observation.limits:
             name = state.resource.name
             limit = self._limits.get(name)
             if limit is None:
-                limit = self._limits[name] = _Limit(state, self._interval)
+                limit = self._limits[name] = _Limit(state, self._interval, len(self._limits))
             if state.fresh and not state.blind:
                 limit.watch.add(now, state.value / state.limit)
             pattern = limit.watch.pattern
@@ -82,8 +81,6 @@ def _pace(state: LimitState, pattern: Pattern) -> float:
         return _FASTEST
     if pattern is Pattern.BURSTY or state.value >= _CLOSE * state.limit:
         return _FASTER
-    if pattern is Pattern.STEADY and state.value < _FAR * state.limit:
-        return _SLOWER
     return 1.0
 
 

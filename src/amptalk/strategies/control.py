@@ -30,7 +30,7 @@ class LimitControl:
         self._told = -1.0
         self._topic: tuple[object, ...] = ()
 
-    def allocate(  # noqa: PLR0913, PLR0917 - hot path: what a strategy may know more
+    def allocate(  # noqa: PLR0917 - hot path: what a strategy may know more
         self,
         state: LimitState,
         now: float,

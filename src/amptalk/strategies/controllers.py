@@ -16,7 +16,7 @@ from typing import NamedTuple
 from amptalk.model.decision import MINIMUM_SHARE
 
 _LEAST = math.log(MINIMUM_SHARE)
-_LOWEST_RATIO = 0.05
+_LOWEST_RATIO, _HIGHEST_RATIO = 0.05, 20.0
 _OVER = 0.002
 """Beyond the limit by this much (log) is a breach for the learned part of the guard band."""
 _WIDEST_LEARNED = 0.08
@@ -67,7 +67,7 @@ class Controller:
 
     def take(self, now: float, ratio: float) -> float:
         """Take a fresh value as a part of its limit and return the share from now on."""
-        level = math.log(ratio if ratio > _LOWEST_RATIO else _LOWEST_RATIO)
+        level = math.log(min(_HIGHEST_RATIO, max(_LOWEST_RATIO, ratio)))
         last, self._last = self._last, now
         if last is None:
             self._previous = self._filtered = level
@@ -140,19 +140,17 @@ class SlowController(Controller):
 
 
 class FastController(Controller):
-    """Cut at once by the excess; raise in trials that must be answered.
+    """Cut at once by the excess, raise slowly and the slower the nearer the limit is.
 
-    After a cut it waits until the cut has shown and takes back, once, what the cut was
-    too deep. A raise is a trial: when the value answers, the next one follows; when it
-    does not, other things hold the value down (a burst that ended), so the trial is
-    undone and for some time the share only creeps up: the next burst shall not find
-    all doors open.
+    After a cut it waits until the cut has shown, then takes back, once, what the cut
+    was too deep. Noise is told from change by its size: a leap is followed at once,
+    the rest is smoothed the more the noisier it is.
     """
 
     _LAG = 2.0
     """Seconds until a cut shows; until then only a further rise is cut."""
     _RESPONSE = 2.0
-    """Seconds until a raise or a cut is judged by its answer."""
+    """Seconds without a raise after a cut or its correction."""
     _JUMP = 4.0
     """In standard deviations: more than this is a change and no noise."""
     _QUIET = 0.03
@@ -171,15 +169,17 @@ class FastController(Controller):
 
     def _decide(self, now: float, level: float, elapsed: float) -> float:
         tuning = self.tuning
-        noise = 0.89 * self._noise
+        noise = 0.89 * self._noise  # standard deviation from the mean absolute change
         jump = abs(level - self._filtered) > self._JUMP * max(noise, 0.004)
         weight = min(0.8, max(0.2, tuning.smoothing * self._FILTERED_NOISE / noise))
+        # Noise is seen in how changes differ: a value that rises evenly has none. The
+        # factor makes it comparable to the change of two independent samples.
         change = level - self._previous
-        bend, self._change = abs(change - self._change), change
+        bend, self._change = 0.58 * abs(change - self._change), change
         if jump:
             self._filtered = level
         else:
-            bend = min(0.58 * bend, 3.0 * self._noise)
+            bend = min(bend, 3.0 * self._noise)
             self._noise = max(0.001, self._noise + self._QUIET * (bend - self._noise))
             self._filtered += (1.0 - (1.0 - weight) ** elapsed) * (level - self._filtered)
         left = noise * math.sqrt(weight / (2.0 - weight))  # what the filter leaves of it
@@ -189,9 +189,7 @@ class FastController(Controller):
         if room < 0.0:
             return self._lower(now, elapsed)
         share = self._log_share
-        if now < self._wait_until:
-            return share
-        if share >= 0.0:
+        if now < self._wait_until or share >= 0.0:
             return share
         if self._correct:
             self._correct = False

@@ -10,7 +10,6 @@ import math
 from collections import deque
 from enum import Enum
 from itertools import pairwise
-from statistics import fmean, median, pstdev
 
 WINDOW = 180
 """Readings that are looked at."""
@@ -40,12 +39,15 @@ class PatternWatch:
 
     __slots__ = ("_agreed", "_due", "_ratios", "_seen", "_spacing", "_taken_at", "pattern")
 
-    def __init__(self, spacing: float) -> None:
-        """`spacing`: seconds between readings; ones that come much sooner are left out."""
+    def __init__(self, spacing: float, delay: int = 0) -> None:
+        """`spacing`: seconds between readings; ones that come much sooner are left out.
+
+        `delay`: readings by which its looks come later than another's, to spread the work.
+        """
         self._spacing = 0.8 * spacing
         self._ratios: deque[float] = deque(maxlen=WINDOW)
         self._taken_at = -math.inf
-        self._due = _FEWEST
+        self._due = _FEWEST + delay
         self._seen = Pattern.UNKNOWN
         self._agreed = 0
         self.pattern = Pattern.UNKNOWN
@@ -71,14 +73,14 @@ def recognise(ratios: list[float]) -> Pattern:
     """Name the pattern of evenly spaced readings, each a part of its limit."""
     if len(ratios) < _FEWEST:
         return Pattern.UNKNOWN
-    spread = pstdev(ratios)
+    spread = _spread(ratios)
     if spread < 0.02:
         return Pattern.STEADY
     trend, fit = _line(ratios)
     if fit > 0.85 and abs(trend) * len(ratios) > 0.1:
         return Pattern.RAMP
     changes = [abs(b - a) for a, b in pairwise(ratios)]
-    usual = median(changes)
+    usual = sorted(changes)[len(changes) // 2]
     if _periodicity(ratios) > 0.5:
         return Pattern.PERIODIC
     leap = max(5.0 * usual, 0.05)
@@ -89,10 +91,16 @@ def recognise(ratios: list[float]) -> Pattern:
     return Pattern.NOISY if usual > 0.5 * spread else Pattern.UNKNOWN
 
 
+def _spread(values: list[float]) -> float:
+    """Standard deviation (the module `statistics` would cost 6 ms of start-up)."""
+    mean = sum(values) / len(values)
+    return math.sqrt(sum([(value - mean) ** 2 for value in values]) / len(values))
+
+
 def _line(values: list[float]) -> tuple[float, float]:
     """Slope per reading of the least-squares line, and the part of the variance it explains."""
     middle = 0.5 * (len(values) - 1)
-    mean = fmean(values)
+    mean = sum(values) / len(values)
     across = sum([(i - middle) * (v - mean) for i, v in enumerate(values)])
     along = len(values) * (len(values) ** 2 - 1) / 12.0
     total = sum([(v - mean) ** 2 for v in values])
@@ -105,8 +113,8 @@ def _periodicity(values: list[float]) -> float:
     Of lags up to a third, so that what repeats has done so three times.
     """
     count = len(values) // _BIN
-    bins = [fmean(values[i * _BIN : (i + 1) * _BIN]) for i in range(count)]
-    mean = fmean(bins)
+    bins = [sum(values[i * _BIN : (i + 1) * _BIN]) / _BIN for i in range(count)]
+    mean = sum(bins) / count
     rest = [value - mean for value in bins]
     energy = sum([value * value for value in rest]) / count
     if energy <= 0.0:

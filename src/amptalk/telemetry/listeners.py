@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FAULTS_LOGGED = (1, 10, 100)
 """A fault that repeats is logged these times, then each thousandth."""
+_SYNC_SECONDS = 60.0
+"""What was recorded reaches the disk after this long at the latest, even on power loss."""
 
 
 class Listeners:
@@ -43,17 +45,17 @@ class Listeners:
         self._interval = interval
         self._thread: CallbackThread | None = None
         self._recorder: Recorder | None = None
+        self._recorded_events = 0
+        self._closing = threading.Event()
+        self._registering: threading.Thread | None = None
         self._said: tuple[str, ...] = ()
         self._faults = 0
-        self._registering: threading.Thread | None = None
         otel.register(sources)
 
     def open(self, notices: tuple[str, ...]) -> None:
         """Begin to tell. Raises `MetricsFileError` when the recording cannot be written."""
         if self._record is not None:
-            from amptalk.history.recorder import Recorder
-
-            self._recorder = Recorder(self._record, self._interval)
+            self._open_recorder(self._record)
         if self._callback is not None:
             self._thread = CallbackThread(self._callback)
         if notices != self._said:
@@ -66,20 +68,21 @@ class Listeners:
         """Tell of one tick; called on the tick's thread, returns at once."""
         if self._thread is not None:
             self._thread.offer(tick.sample)
-        if self._recorder is not None:
-            self._recorder.record(tick.sample)
+        recorder, noted = self._recorder, self._history.events_noted
+        if recorder is not None:
+            recorder.record(tick.sample)
+            if noted != self._recorded_events:
+                for event in self._history.events_since(self._recorded_events):
+                    recorder.note(event)
+                self._recorded_events = noted
         if otel.available():
             if not otel.registered():
                 self._register_off_the_loop()
             otel.events.tick(self.name, tick)
 
-    def _register_off_the_loop(self) -> None:
-        """Making the instruments takes milliseconds, which the tick does not have."""
-        if self._registering is None or not self._registering.is_alive():
-            self._registering = threading.Thread(
-                target=otel.register, args=(self._sources,), name="amptalk-register", daemon=True
-            )
-            self._registering.start()
+    def refused(self, reason: str) -> None:
+        """Tell that work was not admitted, and why in a word."""
+        otel.events.admission_rejected(self.name, reason)
 
     def fault(self, error: Exception) -> None:
         """A tick failed by a bug of ours: note it, log it at a falling rate, go on."""
@@ -98,6 +101,7 @@ class Listeners:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.close()
+        self._closing.set()
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.close()
@@ -108,6 +112,26 @@ class Listeners:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.abandon()
+
+    def _open_recorder(self, path: str) -> None:
+        from amptalk.history.recorder import Recorder
+
+        self._recorder = recorder = Recorder(path, self._interval)
+        self._closing = closing = threading.Event()
+
+        def keep_synced() -> None:
+            while not closing.wait(_SYNC_SECONDS):
+                recorder.sync()
+
+        threading.Thread(target=keep_synced, name="amptalk-recorder", daemon=True).start()
+
+    def _register_off_the_loop(self) -> None:
+        """Making the instruments takes milliseconds, which the tick does not have."""
+        if self._registering is None or not self._registering.is_alive():
+            self._registering = threading.Thread(
+                target=otel.register, args=(self._sources,), name="amptalk-register", daemon=True
+            )
+            self._registering.start()
 
     @staticmethod
     def _log(level: str, text: str, *values: object, exc_info: Exception | None = None) -> None:

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from amptalk.model.decision import Decision
 from amptalk.model.level import LimitState
-from amptalk.model.sample import INDEX, Sample
+from amptalk.model.sample import INDEX
+from amptalk.model.tick import Tick
 from amptalk.telemetry import names
 
 
@@ -21,18 +21,12 @@ class Source(Protocol):
 
     name: str
 
-    def latest_sample(self) -> Sample | None:
-        """The last sample; `None` when the manager does not run."""
-
-    def latest_limits(self) -> tuple[LimitState, ...]:
-        """The limits as judged last."""
-
-    def latest_decision(self) -> Decision | None:
-        """The last decision."""
+    def latest(self) -> Tick | None:
+        """Its last tick; `None` when it does not run."""
 
 
 Value = tuple[float, Mapping[str, str]]
-Reader = Callable[[Source], Iterator[Value]]
+Reader = Callable[[Tick], Iterator[Value]]
 
 
 class Instrument(NamedTuple):
@@ -60,9 +54,10 @@ def instruments() -> tuple[Instrument, ...]:
 def values(sources: Iterable[Source], read: Reader) -> Iterator[Value]:
     """Finite values of all managers that run, with the manager's name."""
     for source in sources:
-        if source.latest_sample() is None:
+        tick = source.latest()
+        if tick is None:
             continue
-        for value, attributes in read(source):
+        for value, attributes in read(tick):
             if math.isfinite(value):
                 yield value, {names.MANAGER: source.name, **attributes}
 
@@ -70,18 +65,17 @@ def values(sources: Iterable[Source], read: Reader) -> Iterator[Value]:
 def _fields(series: list[names.Metric]) -> Reader:
     columns = [(INDEX[metric.field], metric.scale, metric.attributes) for metric in series]
 
-    def read(source: Source) -> Iterator[Value]:
-        sample = source.latest_sample()
-        if sample is not None:
-            for position, scale, attributes in columns:
-                yield sample.row[position] * scale, attributes
+    def read(tick: Tick) -> Iterator[Value]:
+        row = tick.sample.row
+        for position, scale, attributes in columns:
+            yield row[position] * scale, attributes
 
     return read
 
 
 def _limits_in(unit: str, scale: float) -> Reader:
-    def read(source: Source) -> Iterator[Value]:
-        for state in source.latest_limits():
+    def read(tick: Tick) -> Iterator[Value]:
+        for state in tick.limits:
             if state.resource.unit == unit:
                 yield state.limit * scale, _resource(state)
 
@@ -92,30 +86,29 @@ def _resource(state: LimitState) -> dict[str, str]:
     return {names.RESOURCE: state.resource.name}
 
 
-def _utilization(source: Source) -> Iterator[Value]:
-    for state in source.latest_limits():
+def _utilization(tick: Tick) -> Iterator[Value]:
+    for state in tick.limits:
         if state.resource.kind != "temperature" and state.limit > 0:
             yield state.value / state.limit, _resource(state)
 
 
-def _level(source: Source) -> Iterator[Value]:
-    for state in source.latest_limits():
+def _level(tick: Tick) -> Iterator[Value]:
+    for state in tick.limits:
         yield int(state.level), _resource(state)
 
 
-def _time_left(source: Source) -> Iterator[Value]:
-    for state in source.latest_limits():
+def _time_left(tick: Tick) -> Iterator[Value]:
+    for state in tick.limits:
         yield state.time_to_limit, _resource(state)
 
 
-def _blind(source: Source) -> Iterator[Value]:
-    for state in source.latest_limits():
+def _blind(tick: Tick) -> Iterator[Value]:
+    for state in tick.limits:
         yield int(state.blind), _resource(state)
 
 
-def _allocation(source: Source) -> Iterator[Value]:
-    decision = source.latest_decision()
-    for allocation in decision.allocations if decision else ():
+def _allocation(tick: Tick) -> Iterator[Value]:
+    for allocation in tick.decision.allocations:
         yield allocation.share, {names.RESOURCE: allocation.resource}
 
 

@@ -38,6 +38,7 @@ class Events:
         if self._ticks is None:
             return
         _quietly(self._ticks.record, tick.seconds, manager)
+        _quietly(self._samples.record, tick.sampling_seconds, manager)
         for report in tick.reports:
             self.action(manager, report)
 
@@ -57,11 +58,6 @@ class Events:
         """Tell that work was not admitted, and why in a word such as `never_fits`."""
         if self._rejected is not None:
             _quietly(self._rejected.add, 1, manager, **{"amptalk.reason": reason})
-
-    def sample(self, manager: str, seconds: float) -> None:
-        """Tell how long one sample took."""
-        if self._samples is not None:
-            _quietly(self._samples.record, seconds, manager)
 
     def create(self, meter: Any) -> None:
         """Make the instruments; part of `register`."""

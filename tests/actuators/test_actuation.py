@@ -1,0 +1,354 @@
+"""A decision is carried out once a tick: knobs and pace by allocation, steps by level."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+
+import pytest
+
+from amptalk.actuators.actuation import Actuation
+from amptalk.actuators.hooks import Hook
+from amptalk.clock import SystemClock, VirtualClock
+from amptalk.model.action import Verdict
+from amptalk.model.errors import ConfigurationError
+from amptalk.model.level import Level
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from tests.actuators.support import Step, decision, sample, state
+from tests.helpers import eventually
+
+LIMITS = ((MEMORY, 1000.0), (CPU, 100.0))
+
+
+class World:
+    """A virtual application: its memory is a number, time is virtual, threads are real."""
+
+    def __init__(self, handling="degrade", limits=LIMITS):
+        self.clock = VirtualClock()
+        self.actuation = Actuation(self.clock, handling, limits)
+        self.memory = 400.0
+        self.level = Level.NORMAL
+
+    def tick(self, seconds=1.0, **shares):
+        now = self.clock.advance(seconds)
+        limits = (state(self.memory, self.level), state(50.0, resource=CPU, limit=100.0))
+        return self.actuation.carry_out(
+            sample(now, memory_used_mb=self.memory), limits, decision(**shares)
+        )
+
+    def pressed(self, value=900.0, level=Level.CRITICAL):
+        self.memory, self.level = value, level
+
+    def calm(self):
+        eventually(lambda: not self.actuation.runner.threads.active, "actions came back")
+
+    def take(self, amount):
+        def release():
+            self.memory -= amount
+
+        return release
+
+
+@pytest.fixture
+def world():
+    made = World()
+    yield made
+    made.actuation.release()
+
+
+def hook(name, release, **options):
+    return Hook(name, release, **{"resource": "memory", "level": Level.CRITICAL, **options})
+
+
+def test_knobs_follow_and_their_effect_is_reported(world):
+    knob = world.actuation.knobs.create("batch", minimum=0, maximum=32, resource="memory")
+    world.pressed(800, Level.ELEVATED)
+    world.tick(memory=0.5)
+    assert knob.value == 16
+    world.memory = 500
+    reports = [report for _ in range(6) for report in world.tick(memory=0.5)]
+    assert [(r.action, r.verdict) for r in reports] == [("knob batch: 32→16", Verdict.WORKED)]
+
+
+def test_at_critical_free_memory_is_trimmed_first_and_the_hook_follows(world):
+    world.actuation.add(hook("cache", world.take(200), cost=0.1))
+    world.pressed(900)
+    assert world.tick() == ()
+    world.calm()
+    reports = list(world.tick())
+    world.calm()
+    reports += world.tick()
+    assert [(r.action, r.verdict) for r in reports] == [
+        ("memory_trim", Verdict.NO_EFFECT),
+        ("cache", Verdict.WORKED),
+    ]
+    assert reports[1].freed == 200
+
+
+def test_a_lying_hook_is_without_effect_and_then_left_alone(world):
+    calls = []
+    world.actuation.add(hook("liar", lambda: calls.append(1) or "freed 500 MB", expected=500))
+    world.pressed(900)
+    reports = []
+    for _ in range(30):
+        reports += world.tick()
+        world.calm()
+    verdicts = [r.verdict for r in reports if r.action == "liar"]
+    assert verdicts == [Verdict.NO_EFFECT, Verdict.NO_EFFECT]
+    assert len(calls) == 2
+
+
+def test_the_ladder_goes_on_when_a_hook_hangs(world):
+    gate = threading.Event()
+    world.actuation.add(hook("hang", gate.wait, cost=0.1, expected=500))
+    world.actuation.add(hook("good", world.take(300), cost=0.2))
+    world.pressed(900)
+    reports = []
+    for _ in range(8):
+        started = time.monotonic()
+        reports += world.tick()
+        assert time.monotonic() - started < 0.5, "a tick does not wait for a hook"
+        eventually(
+            lambda: all(
+                call.overdue or call.started == call.started
+                for call in tuple(world.actuation.runner.threads._calls.values())
+            ),
+            "what is to run has begun",
+        )
+        time.sleep(0.01)
+    gate.set()
+    world.calm()
+    told = {r.action: r for r in reports if r.action in ("hang", "good")}
+    assert told["hang"].verdict is Verdict.DENIED
+    assert "missed its deadline" in told["hang"].detail
+    assert told["good"].verdict is Verdict.WORKED
+
+
+def test_below_its_level_and_while_blind_nothing_is_called(world):
+    step = Step(level=Level.CRITICAL)
+    world.actuation.add(step)
+    world.pressed(800, Level.ELEVATED)
+    world.tick()
+    world.pressed(float("nan"), Level.EMERGENCY)
+    world.tick()
+    world.calm()
+    assert step.calls == []
+
+
+def test_an_emergency_calls_everything_at_once(world):
+    steps = [Step(f"s{i}", cost=i / 10, expected=500) for i in range(3)]
+    for step in steps:
+        world.actuation.add(step)
+    world.pressed(960, Level.EMERGENCY)
+    world.tick()
+    world.calm()
+    assert [len(step.calls) for step in steps] == [1, 1, 1]
+    assert steps[0].calls == [pytest.approx(960 - 830)]
+
+
+def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world):
+    done = []
+    world.actuation.add(
+        hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
+    )
+    world.pressed(900)
+    for _ in range(6):
+        world.tick()
+        world.calm()
+    assert done == ["unload"]
+    world.pressed(800, Level.ELEVATED)
+    world.tick()
+    world.calm()
+    assert done == ["unload"]
+    world.pressed(300, Level.NORMAL)
+    world.tick()
+    world.calm()
+    world.tick()
+    assert done == ["unload", "load"]
+
+
+def test_a_hook_is_made_and_added_in_one_call(world):
+    calls = []
+    world.actuation.hook("cache", calls.append, level=Level.CRITICAL, expected=500.0)
+    world.pressed(960, Level.EMERGENCY)
+    world.tick()
+    world.calm()
+    assert calls == [pytest.approx(130)]
+
+
+def test_only_observing_nothing_is_done():
+    world = World("observe")
+    step = Step()
+    world.actuation.add(step)
+    knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
+    world.pressed(990, Level.EMERGENCY)
+    threads = threading.active_count()
+    assert world.tick(memory=0.1) == ()
+    with world.actuation.admission.admit(memory_mb=5000):
+        pass
+    assert knob.value == 32
+    assert step.calls == []
+    assert threading.active_count() == threads
+    assert world.actuation.holds() == (
+        "memory limit 1000 MB: it is watched only, since handling is 'observe'",
+        "CPU limit 100 %: it is watched only, since handling is 'observe'",
+    )
+
+
+def test_what_nothing_can_hold_is_said():
+    actuation = Actuation(VirtualClock(), "degrade", (*LIMITS, (GPU_MEMORY, 500.0)))
+    assert [text.split(":")[0] for text in actuation.holds()] == [
+        "memory limit 1000 MB", "CPU limit 100 %", "GPU memory limit 500 MB"
+    ]  # fmt: skip
+    assert actuation.holds()[1].endswith("no knob, admission or kernel control")
+    actuation.add(Hook("h", lambda: None, resource="memory"))
+    actuation.knobs.create("k", minimum=1, maximum=2, resource="cpu")
+    assert [text.split(":")[0] for text in actuation.holds()] == ["GPU memory limit 500 MB"]
+    actuation.knobs.create("any", minimum=1, maximum=2)
+    assert actuation.holds() == ()
+    assert Actuation(VirtualClock(), "degrade", ()).holds() == ()
+
+
+def test_enforce_says_what_it_does_not_enforce():
+    text = Actuation(VirtualClock(), "enforce", LIMITS).holds()[0]
+    assert "memory.max" in text
+    assert "acts like 'degrade'" in text
+
+
+def test_a_name_taken_and_an_unknown_resource_are_refused(world):
+    world.actuation.add(Step("a"))
+    with pytest.raises(ConfigurationError, match="'a'"):
+        world.actuation.add(Step("a"))
+    with pytest.raises(ConfigurationError, match="'memry'"):
+        world.actuation.add(Step("b", resource="memry"))
+
+
+def test_admitted_work_consumes_its_announcement(world):
+    world.actuation.announcements.announce(memory_mb=300)
+    with world.actuation.admission.admit(memory_mb=200):
+        now = world.clock.monotonic()
+        assert [a.amount for a in world.actuation.announced(now)] == [100]
+
+
+def test_release_lets_go_and_acting_starts_anew(world):
+    done = []
+    world.actuation.add(
+        hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
+    )
+    knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
+    world.pressed(900)
+    for _ in range(3):
+        world.tick(memory=0.1)
+        world.calm()
+    assert (knob.value, done) == (4, ["unload"])
+    world.actuation.release()
+    assert (knob.value, done) == (32, ["unload", "load"])
+    for _ in range(3):
+        world.tick(memory=0.1)
+        world.calm()
+    assert (knob.value, done) == (4, ["unload", "load", "unload"])
+
+
+def test_release_takes_no_longer_than_two_seconds_whatever_hangs(world):
+    gate = threading.Event()
+    world.actuation.add(hook("hang", gate.wait, restore=lambda: None))
+    world.actuation.knobs.create("k", minimum=0, maximum=9, on_change=lambda v: gate.wait())
+    world.pressed(960, Level.EMERGENCY)
+    world.tick(memory=0.5)
+    world.tick(memory=0.4)
+    started = time.monotonic()
+    world.actuation.release()
+    assert time.monotonic() - started < 2.5
+    gate.set()
+    world.calm()
+
+
+def test_watching_alone_starts_no_thread(world):
+    before = threading.active_count()
+    for _ in range(20):
+        world.tick(memory=1.0)
+    assert threading.active_count() == before
+
+
+def test_a_quiet_tick_costs_next_to_nothing(world):
+    knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
+    limits = (state(400.0), state(50.0, resource=CPU, limit=100.0))
+    seen, same = sample(1.0, memory_used_mb=400.0), decision(memory=0.9, cpu=0.8)
+    carry_out = world.actuation.carry_out
+    for _ in range(1000):
+        carry_out(seen, limits, same)
+    best = min(
+        _timed(lambda: [carry_out(seen, limits, same) for _ in range(1000)]) for _ in range(7)
+    )
+    assert best / 1000 < 25e-6
+    assert knob.value == 25
+
+
+def _timed(work):
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_in_a_forked_child_everything_is_inert(world):
+    knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
+    step = Step()
+    world.actuation.add(step)
+    world.pressed(900)
+    world.tick(memory=0.5)
+    world.calm()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            world.actuation.freeze()
+            world.pressed(990, Level.EMERGENCY)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                with world.actuation.admission.admit(memory_mb=900):
+                    pass
+            calm = world.tick(memory=0.1) == () and knob.value == 16 and knob.frozen
+            world.actuation.announcements.announce(memory_mb=1).cancel()
+            world.actuation.release()
+            code = 0 if calm and len(caught) == 1 and threading.active_count() == 1 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def resident():
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+def test_with_real_memory_a_hook_that_frees_works_and_one_that_lies_does_not():
+    clock = SystemClock()
+    block = [bytearray(b"x" * (120 * 2**20))]
+    limit = resident() / 0.9
+    actuation = Actuation(clock, "degrade", ((MEMORY, limit),))
+    actuation.add(hook("liar", lambda: "freed it all", cost=0.1, expected=500.0))
+    actuation.add(hook("cache", block.clear, cost=0.2, expected=100.0))
+    found = {}
+
+    def tick():
+        used = resident()
+        level = Level.CRITICAL if used > 0.75 * limit else Level.NORMAL
+        limits = (state(used, level, limit=limit),)
+        seen = sample(clock.monotonic(), memory_used_mb=used)
+        for report in actuation.carry_out(seen, limits, decision()):
+            found.setdefault(report.action, report)
+        return "cache" in found
+
+    try:
+        eventually(tick, "the cache was cleared and verified")
+    finally:
+        actuation.release()
+    assert found["liar"].verdict is Verdict.NO_EFFECT
+    assert found["cache"].verdict is Verdict.WORKED
+    assert found["cache"].freed > 100
