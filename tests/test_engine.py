@@ -51,6 +51,7 @@ class Recorded:
     """A strategy, actuators and sharing in one, that write down what they were given."""
 
     name = "recorded"
+    acting = True
 
     def __init__(self, order: list[str]) -> None:
         self.order = order
@@ -211,6 +212,14 @@ def test_grants_reach_the_components_only_when_there_are_any() -> None:
     recorded.grants = {"asr": {"memory": 2.0}}
     run(engine, 1)
     assert recorded.applied == [{"asr": {"memory": 2.0}}]
+
+
+def test_grants_are_not_handed_out_when_nothing_is_to_be_done() -> None:
+    engine, recorded, _ = engine_on([10.0])
+    recorded.acting = False
+    recorded.grants = {"asr": {"memory": 2.0}}
+    run(engine, 1)
+    assert recorded.applied == []
 
 
 def test_an_allocation_is_noted_when_it_moved_and_when_it_is_whole_again() -> None:

@@ -50,6 +50,9 @@ class Sensors(Protocol):
 class Actuators(Protocol):
     """What the engine needs of `actuators.actuation.Actuation`."""
 
+    acting: bool
+    """False when decisions are only made, not carried out."""
+
     def announced(self, now: float) -> tuple[Announcement, ...]:
         """Work that is known to come."""
 
@@ -129,7 +132,7 @@ class Engine:
         self._last_monotonic = now
         decision = self._decide(now, elapsed, limits)
         reports = parts.actuators.carry_out(sample, limits, decision)
-        if decision.grants:
+        if decision.grants and parts.actuators.acting:
             parts.sharing.apply(decision.grants, sample)
         parts.effectiveness.add(now, elapsed, limits, decision)
         self._note(sample, limits, decision, reports)

@@ -76,7 +76,10 @@ class ResourceManager:
         self._limits = self.limits.items()
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
-        self._actuation = Actuation(self._clock, handling, self._limits)
+        self._listeners = Listeners(
+            self.history, managers, callback, self.config.record, monitoring_interval
+        )
+        self._actuation = Actuation(self._clock, handling, self._limits, self._listeners.refused)
         self._components = ComponentBook(self._limits, self._actuation.runner)
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
@@ -92,9 +95,6 @@ class ResourceManager:
         """Who holds what of which resource, one row a component and resource."""
         self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self._limits, monitoring_interval)
-        self._listeners = Listeners(
-            self.history, managers, callback, self.config.record, monitoring_interval
-        )
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,

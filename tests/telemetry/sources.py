@@ -37,9 +37,7 @@ class FakeManager:
             state(MEMORY, 750.0, 1000.0, time_to_limit=12.5),
             state(TEMPERATURE, 70.0, 80.0, level=Level.NORMAL),
         )
-        self.decision = Decision(
-            "dynamic", (Allocation("memory", 0.4, "too near the limit"),)
-        )
+        self.decision = Decision("dynamic", (Allocation("memory", 0.4, "too near the limit"),))
 
     def latest(self) -> Tick | None:
         if self.sample is None:

@@ -44,11 +44,16 @@ class Actuation:
     """
 
     def __init__(
-        self, clock: Clock, handling: str, limits: Sequence[tuple[Resource, float]]
+        self,
+        clock: Clock,
+        handling: str,
+        limits: Sequence[tuple[Resource, float]],
+        on_refuse: Callable[[str], None] | None = None,
     ) -> None:
         self._clock = clock
         self._handling = handling
-        self._acting = handling != "observe"
+        self.acting = handling != "observe"
+        """False when decisions are only made, not carried out."""
         self._limits = tuple(limits)
         self._actuators: tuple[Actuator, ...] = ()
         self._applied: set[Actuator] = set()
@@ -58,7 +63,11 @@ class Actuation:
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
         self.admission = AdmissionGate(
-            clock, self._limits, enabled=self._acting, on_admit=self.announcements.consume
+            clock,
+            self._limits,
+            enabled=self.acting,
+            on_admit=self.announcements.consume,
+            on_refuse=on_refuse,
         )
         if any(resource.name == MemoryTrim.resource for resource, _ in self._limits):
             self.add(MemoryTrim(clock))
@@ -110,7 +119,7 @@ class Actuation:
         """Act on one tick; returns what was verified in it. Neither blocks nor raises."""
         now = sample.monotonic
         self.admission.update(limits, decision, now)
-        if not self._acting:
+        if not self.acting:
             return _NO_REPORTS
         knobs, runner = self.knobs, self.runner
         knobs.apply(decision, limits, now, sample.time)
@@ -127,28 +136,28 @@ class Actuation:
         return tuple(reports) if reports else _NO_REPORTS
 
     def holds(self) -> tuple[str, ...]:
-        """One sentence for each limit that nothing can hold, with the reason."""
-        if not self._acting:
-            return tuple(
-                f"{_name(resource, limit)}: it is watched only, since handling is 'observe'"
-                for resource, limit in self._limits
-            )
+        """What an operator should know of the limits: which ones nothing can hold, and why.
+
+        Nothing when handling is `observe`: then all of them are watched only, as asked for.
+        """
+        if not self.acting:
+            return ()
         sentences = []
         if self._handling == "enforce" and self._limits:
             sentences.append(
                 "handling 'enforce': limits of the kernel (memory.max, cpu.max) and of devices "
                 "(GPU power, frequency) are not set by this version; it acts like 'degrade'"
             )
-        sentences += [
-            f"{_name(resource, limit)}: nothing can hold it: no knob, admission"
-            + (
-                " or kernel control"
-                if resource.name != MemoryTrim.resource
-                else ", hook or kernel control; unused memory is returned to the system, no more"
-            )
+        loose = [
+            _name(resource, limit)
             for resource, limit in self._limits
             if not self._can_hold(resource)
         ]
+        if loose:
+            sentences.append(
+                f"watched, but nothing can hold: {', '.join(loose)}; let a knob, admission, a "
+                "hook or a component act on it"
+            )
         return tuple(sentences)
 
     def release(self) -> None:
@@ -168,7 +177,7 @@ class Actuation:
 
     def freeze(self) -> None:
         """Become inert in a forked child: knobs stay, admission passes with one warning."""
-        self._acting = False
+        self.acting = False
         self.runner.freeze()
         self.knobs.freeze()
         self.admission.freeze()
@@ -232,4 +241,4 @@ def _measure(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
 
 
 def _name(resource: Resource, limit: float) -> str:
-    return f"{_SHOWN.get(resource.name, resource.name)} limit {limit:g} {resource.unit}"
+    return f"{_SHOWN.get(resource.name, resource.name)} {limit:g} {resource.unit}"

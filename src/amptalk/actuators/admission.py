@@ -14,16 +14,26 @@ from amptalk.actuators.admission_queue import Request, Status
 from amptalk.actuators.amounts import amount, label
 from amptalk.actuators.job_costs import JobCost, JobCosts
 from amptalk.actuators.waiting import WaitingRoom, holder
-from amptalk.model.errors import AdmissionError, NestedAdmissionError, NeverFitsError
+from amptalk.model.errors import (
+    AdmissionError,
+    AdmissionTimeoutError,
+    NestedAdmissionError,
+    NeverFitsError,
+)
 
 if TYPE_CHECKING:
     import threading
-    from types import TracebackType
 
     from amptalk.clock import Clock
     from amptalk.model.decision import Decision
     from amptalk.model.level import LimitState
     from amptalk.model.resource import Resource
+
+_REASONS: dict[type[AdmissionError], str] = {
+    NeverFitsError: "never_fits",
+    AdmissionTimeoutError: "timeout",
+    NestedAdmissionError: "nested",
+}
 
 
 class AdmissionCounts(NamedTuple):
@@ -59,12 +69,7 @@ class Admission:
         self._request = request
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         request, self._request = self._request, None
         if request is not None:
             self._gate.end(request)
@@ -76,12 +81,7 @@ class Admission:
         self._request = request
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         self.__exit__(kind, error, trace)
 
 
@@ -100,7 +100,9 @@ class AdmissionGate:
         *,
         enabled: bool = True,
         on_admit: Callable[[str, float], None] | None = None,
+        on_refuse: Callable[[str], None] | None = None,
     ) -> None:
+        self._on_refuse = on_refuse
         self._enabled = enabled
         self._on_admit = on_admit
         self._room = WaitingRoom(clock, limits)
@@ -145,9 +147,8 @@ class AdmissionGate:
         if self._enabled and not self._frozen:
             try:
                 self._room.check_fits(amounts)
-            except NeverFitsError:
-                with self._lock:
-                    self._refused += 1
+            except NeverFitsError as error:
+                self._refuse(error)
                 raise
         return Admission(self, job, amounts, checked)
 
@@ -239,11 +240,12 @@ class AdmissionGate:
             if request.key not in self._holders:
                 self._holders[request.key] = request
                 return
-            self._refused += 1
-        raise NestedAdmissionError(
+        error = NestedAdmissionError(
             "this thread or task holds an admission already and might wait for itself: ask "
             "once, for the whole amount, or leave the first before asking again"
         )
+        self._refuse(error)
+        raise error
 
     def _let_go(self, request: Request) -> None:
         with self._lock:
@@ -255,8 +257,14 @@ class AdmissionGate:
         self._let_go(request)
         self._room.leave(request)
         if isinstance(error, AdmissionError):
-            with self._lock:
-                self._refused += 1
+            self._refuse(error)
+
+    def _refuse(self, error: AdmissionError) -> None:
+        """Count a refusal and tell of it, by a word for its kind."""
+        with self._lock:
+            self._refused += 1
+        if self._on_refuse is not None:
+            self._on_refuse(_REASONS.get(type(error), "other"))
 
     def _count(self, request: Request, seconds: float) -> None:
         with self._lock:

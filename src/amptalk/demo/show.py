@@ -113,12 +113,13 @@ def merged(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for event in events:
         if event["kind"] != "allocation":
             kept.append(event)
-        elif (first := moves.get(event["resource"])) is None:
-            moves[event["resource"]] = event = dict(event)
-            kept.append(event)
-        else:
-            first.update(share=event["share"], reason=event["reason"])
-    return kept
+            continue
+        move = moves.get(event["resource"])
+        if move is None:
+            move = moves[event["resource"]] = dict(event)
+            kept.append(move)
+        move.update(share=event["share"], reason=event["reason"])
+    return [event for event in kept if event.get("share", -1) != event.get("was")]
 
 
 def describe(event: dict[str, Any]) -> str | None:
