@@ -82,7 +82,7 @@ class Admission:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        self.__exit__(kind, error, trace)
+        self.__exit__()
 
 
 class AdmissionGate:

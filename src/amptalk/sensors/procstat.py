@@ -111,9 +111,15 @@ def descendants_by_scan(proc: str, root: int, excluded: frozenset[int]) -> list[
 
 
 class Rollup(NamedTuple):
-    """Memory of one process with shared pages divided among their users; KiB."""
+    """Memory of one process with shared pages divided among their users; KiB.
 
-    anonymous: float
+    The anonymous part is told as what has to be taken off the anonymous resident set, which is
+    read each tick: both are of one walk through the page tables, so the difference holds however
+    fast the process grows and shrinks.
+    """
+
+    saving: float
+    """Anonymous resident set minus its proportional share: what other users are charged with."""
     shmem: float
     file: float
     pss: float
@@ -123,7 +129,7 @@ class Rollup(NamedTuple):
 
 
 def read_rollup(proc: str, pid: int) -> Rollup:
-    """Read the exact memory of a process, or the next best thing.
+    """Read how much of a process's memory is shared, or the next best thing.
 
     Without `Pss_Anon` (before Linux 5.4) anonymous plus shared memory is at most
     min(Pss, Anonymous + RssShmem), which is taken. Without a readable `smaps_rollup` it is
@@ -140,28 +146,31 @@ def read_rollup(proc: str, pid: int) -> Rollup:
         return _resident(proc, pid)
     swap = table.get("SwapPss", table.get("Swap", 0))
     if "Pss_Anon" in table and "Pss_File" in table:
-        kinds = table["Pss_Anon"], table.get("Pss_Shmem", 0), table["Pss_File"]
-        return Rollup(*kinds, pss, swap, "measured", "smaps_rollup")
-    shmem = _status(proc, pid).get("RssShmem", 0)
-    anonymous = min(pss, table.get("Anonymous", pss) + shmem)
+        share = table["Pss_Anon"]
+        saving = max(0, table.get("Anonymous", share) - share)
+        shmem = table.get("Pss_Shmem", 0)
+        return Rollup(saving, shmem, table["Pss_File"], pss, swap, "measured", "smaps_rollup")
+    anonymous = table.get("Anonymous", pss)
+    share = min(pss, anonymous)
+    shmem = min(pss - share, _status(proc, pid).get("RssShmem", 0))
     source = "smaps_rollup without Pss_Anon: at most min(Pss, Anonymous + RssShmem)"
-    return Rollup(anonymous, 0, pss - anonymous, pss, swap, "estimated", source)
+    file = pss - share - shmem
+    return Rollup(anonymous - share, shmem, file, pss, swap, "estimated", source)
 
 
 def _resident(proc: str, pid: int) -> Rollup:
     table = _status(proc, pid)
     nan = float("nan")
     if "RssAnon" in table:
-        kinds = table["RssAnon"], table.get("RssShmem", 0), table.get("RssFile", 0)
+        kinds = 0, table.get("RssShmem", 0), table.get("RssFile", 0)
         swap = table.get("VmSwap", nan)
         return Rollup(*kinds, nan, swap, "estimated", "RSS by kind: smaps_rollup is not readable")
-    words = read_once(f"{proc}/{pid}/statm").split()
     try:
-        resident, shared = int(words[1]) * _PAGE_KIB, int(words[2]) * _PAGE_KIB
+        shared = int(read_once(f"{proc}/{pid}/statm").split()[2]) * _PAGE_KIB
     except (IndexError, ValueError):
         raise garbled(f"{proc}/{pid}/statm", "fewer than 3 numbers") from None
     source = "statm: smaps_rollup and status are not readable"
-    return Rollup(resident - shared, 0, shared, nan, nan, "estimated", source)
+    return Rollup(0, 0, shared, nan, nan, "estimated", source)
 
 
 def _status(proc: str, pid: int) -> dict[str, int]:
