@@ -30,15 +30,15 @@ def test_a_bad_argument_is_named_with_its_value_and_a_remedy(
     arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=says.replace("(", r"\(")):
-        ManagerConfig(**arguments)
+        ManagerConfig(**arguments).checked()
 
 
 def test_a_configuration_cannot_be_changed_afterwards() -> None:
-    config = ManagerConfig(monitoring_interval=2)
+    config = ManagerConfig(monitoring_interval=2).checked()
     with pytest.raises(AttributeError):
         config.monitoring_interval = 3  # type: ignore[misc]
 
 
 def test_a_configuration_error_is_a_value_error_too() -> None:
     with pytest.raises(ValueError, match="scope"):
-        ManagerConfig(scope="world")
+        ManagerConfig(scope="world").checked()

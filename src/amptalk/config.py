@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import Sample
@@ -22,8 +20,7 @@ FASTEST_INTERVAL = 0.05
 SLOWEST_INTERVAL = 3600.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ManagerConfig:
+class ManagerConfig(NamedTuple):
     """The arguments of a manager that are neither limits nor strategy."""
 
     monitoring_interval: float = 1.0
@@ -39,7 +36,8 @@ class ManagerConfig:
     record: str | None = None
     """Path of a `.ring` file that survives a crash; `None` records nothing."""
 
-    def __post_init__(self) -> None:
+    def checked(self) -> ManagerConfig:
+        """Itself; raises `ConfigurationError` naming the first value that is not allowed."""
         interval = self.monitoring_interval
         if isinstance(interval, bool) or not isinstance(interval, (int, float)):
             raise ConfigurationError(
@@ -58,6 +56,7 @@ class ManagerConfig:
         _one_of("handling", self.handling, HANDLINGS)
         if self.name is not None and not (isinstance(self.name, str) and self.name.strip()):
             raise ConfigurationError(f"name={self.name!r} is not a name: give a non-empty string")
+        return self
 
     def about(self) -> dict[str, Any]:
         """What metrics files say of it."""
@@ -71,6 +70,8 @@ class ManagerConfig:
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value in allowed:
         return
+    from difflib import get_close_matches
+
     close = get_close_matches(str(value), allowed, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ConfigurationError(f"{argument}={value!r} is unknown: use one of {allowed}{hint}")

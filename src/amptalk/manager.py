@@ -69,7 +69,7 @@ class ResourceManager:
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
             handling=handling, name=name, record=None if record is None else str(record),
-        )  # fmt: skip
+        ).checked()  # fmt: skip
         self._clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
         self._sensors = SensorSuite(scope, self._clock)
@@ -259,7 +259,7 @@ class ResourceManager:
                     "strategy": self._strategy.name,
                     "limits": {resource.name: limit for resource, limit in self._limits},
                 },
-                violations=self.violations,
+                violations=[violation.as_dict() for violation in self.violations],
                 effectiveness=self.effectiveness(),
             ),
         )

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amptalk.history import files, json_format
+from amptalk.history import json_format
 from amptalk.history.document import MetricsDocument, document_of
 from amptalk.history.files import load_metrics, save_metrics
 from amptalk.history.history import History
@@ -61,6 +61,12 @@ def documents(draw: st.DrawFn) -> MetricsDocument:
         effectiveness=draw(mappings),
         missing=draw(st.dictionaries(texts, texts, max_size=3)),
     )
+
+
+def violation() -> dict[str, object]:
+    made = Violation("memory", "MB", 100.0, EPOCH, peak=120.0)
+    made.actions.append("gc: worked")
+    return made.as_dict()
 
 
 def a_document(rows: int = 5) -> MetricsDocument:
@@ -107,7 +113,7 @@ def a_run() -> MetricsDocument:
     return document_of(
         history,
         config={"limits": {"memory": 100.0}, "callback": print, "path": Path("x")},
-        violations=[Violation("memory", "MB", 100.0, EPOCH, actions=["gc: worked"])],
+        violations=[violation()],
         effectiveness={"verdict": Verdict.NO_EFFECT, "scores": (1, math.nan)},
     )
 
@@ -158,7 +164,7 @@ def test_json_follows_the_published_schema(tmp_path: Path) -> None:
 
 def check(schema: dict[str, Any], value: object) -> None:
     """The part of JSON Schema that ours uses."""
-    types = {
+    types: dict[str, type | tuple[type, ...]] = {
         "object": dict, "array": list, "string": str, "number": (int, float), "null": type(None),
     }  # fmt: skip
     known = {
@@ -273,7 +279,7 @@ def test_a_disk_that_fails_at_the_flush_leaves_the_old_file(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(MetricsFileError, match="No space left on device; free some space"):
         save_metrics(path, a_document(50))
     monkeypatch.undo()

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from amptalk.history.files import load_metrics
 from amptalk.history.recorder import Recorder
 from amptalk.history.recording import read_recording
 from amptalk.history.ringfile import EVENT_SLOTS, PAGE, PAGES_AT, STEPS, PageWriter, Row, read_page
-from amptalk.history.ringhead import pack_event, read_event
+from amptalk.history.ringhead import new_header, pack_event, read_event
 from amptalk.model.errors import ConfigurationError, MetricsFileError
 from amptalk.model.sample import FIELDS, Sample
 from tests.helpers import ROOT
@@ -62,7 +63,8 @@ def walks(draw: st.DrawFn) -> list[Row]:
 @given(walks())
 @settings(max_examples=60, deadline=None)
 def test_pages_give_back_every_row_within_the_resolution(rows: list[Row]) -> None:
-    writer, pages = PageWriter(session=3), []
+    writer = PageWriter(session=3)
+    pages: list[bytearray] = []
     for row in rows:
         at = writer.used
         record = writer.add(row)
@@ -195,8 +197,6 @@ def test_a_second_run_goes_on_behind_the_first_as_a_new_session(tmp_path: Path) 
 def test_a_new_session_says_whether_the_machine_was_started_anew(
     tmp_path: Path, monotonic: float, wall: float, rebooted: bool | None
 ) -> None:
-    import time
-
     path = tmp_path / "flight.ring"
     first = Recorder(path, 1.0)
     values = sample(0.0, {}).row
@@ -341,10 +341,9 @@ def test_a_recording_with_other_fields_is_refused_but_read(
 ) -> None:
     path = tmp_path / "flight.ring"
     recorded(path, 5).close()
-    made = recorder_module.new_header
 
     def newer(pages: int, interval: float) -> object:
-        return made(pages, interval)._replace(fields=("other",))
+        return new_header(pages, interval)._replace(fields=("other",))
 
     monkeypatch.setattr(recorder_module, "new_header", newer)
     with pytest.raises(MetricsFileError, match="another version of AMPTALK with other fields"):
@@ -472,10 +471,11 @@ def test_an_interval_or_capacity_that_is_none_is_refused(
 def test_sync_reaches_the_disk_at_most_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced, now = [], [1000.0]
-    monkeypatch.setattr(recorder_module.time, "monotonic", lambda: now[0])
+    synced: list[int] = []
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     recorder = recorded(tmp_path / "flight.ring", 3)
-    monkeypatch.setattr(recorder_module.os, "fdatasync", synced.append)
+    monkeypatch.setattr(os, "fdatasync", synced.append)
     for _ in range(130):
         now[0] += 1.0
         recorder.sync()

@@ -99,8 +99,9 @@ class Buckets:
             column = self._columns[position]
             if column is None:
                 column = self._columns[position] = _Column(self._capacity)
-            column.stats[3 * slot : 3 * slot + 3] = array("f", bucket[1:4])
-            column.counts[slot] = min(bucket.seen, _MOST_COUNTED)
+            stats = column.stats
+            _, stats[3 * slot], stats[3 * slot + 1], stats[3 * slot + 2], seen = bucket
+            column.counts[slot] = seen if seen < _MOST_COUNTED else _MOST_COUNTED
         self.upto = number + 1
 
     def _grow(self, needed: int) -> None:

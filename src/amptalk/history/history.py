@@ -13,13 +13,16 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from amptalk.history.least_squares import least_squares_slope
 from amptalk.history.rows import VALUES
 from amptalk.history.tiers import ROWS_KEPT, Tiers
-from amptalk.history.window import Window, least_squares_slope
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import INDEX, Sample
+
+if TYPE_CHECKING:
+    from amptalk.history.window import Window
 
 EVENTS_KEPT = 4096
 

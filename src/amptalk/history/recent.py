@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+from amptalk.history.least_squares import least_squares_slope
+
 SPAN_SECONDS = 3.0
 """Only readings this young count, unless there are fewer than `FEWEST` of them."""
 FEWEST = 4
@@ -36,19 +38,5 @@ class RecentSlope:
 
     def slope(self) -> float:
         """Units per second; 0 with fewer than three readings."""
-        times, values = self._times, self._values
-        count = len(times)
-        if count < 3:
-            return 0.0
-        origin, base = times[0], values[0]
-        sum_t = sum_v = sum_tt = sum_tv = 0.0
-        for t, v in zip(times, values, strict=True):
-            t -= origin  # noqa: PLW2901 - local copy, hot path
-            v -= base  # noqa: PLW2901
-            sum_t += t
-            sum_v += v
-            sum_tt += t * t
-            sum_tv += t * v
-        spread = count * sum_tt - sum_t * sum_t
-        slope = (count * sum_tv - sum_t * sum_v) / spread if spread > 0 else 0.0
+        slope = least_squares_slope(self._times, self._values)
         return slope if math.isfinite(slope) else 0.0

@@ -161,12 +161,13 @@ class Tiers:
         found = []
         for position, values in enumerate(zip(*rows, strict=True)):
             seen, total = len(rows), sum(values)
-            if math.isnan(total):
-                known = [value for value in values if not math.isnan(value)]
+            if total != total:  # noqa: PLR0124 - nan test, fifty times a bucket
+                known = [value for value in values if value == value]  # noqa: PLR0124
                 seen, total = len(known), sum(known)
-            if seen:
-                bucket = Bucket(number, lows[position], total / seen, highs[position], seen)
-                found.append((position, bucket))
+                if not seen:
+                    continue
+            bucket = (number, lows[position], total / seen, highs[position], seen)
+            found.append((position, Bucket._make(bucket)))
         return found
 
     def _close_coarse(self, number: int) -> None:

@@ -244,9 +244,9 @@ class Judge:
                 started, first = watch.over_since
                 resource = watch.resource
                 violation = Violation(
-                    resource.name, resource.unit, watch.limit, started, None,
-                    max(first, value), elapsed,
-                )  # fmt: skip
+                    resource.name, resource.unit, watch.limit, started, peak=max(first, value)
+                )
+                violation.seconds_over = elapsed
                 watch.violation = violation
                 watch.within_since = None
                 self._keep(violation)

@@ -7,11 +7,14 @@ is passed to `warnings`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import SupportsFloat
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.resource import CPU, GPU, GPU_MEMORY, MEMORY, POWER, TEMPERATURE, Resource
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _RESOURCES: dict[str, tuple[Resource, float]] = {
     "max_memory_mb": (MEMORY, math.inf),
@@ -41,13 +44,7 @@ def _checked(name: str, value: object, largest: float, unit: str) -> float:
     return number
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResourceLimits:
-    """The most that may be used of each resource; `None` means no limit.
-
-    Raises `ConfigurationError` for a value that is no number or out of range.
-    """
-
+class _Values(NamedTuple):
     max_memory_mb: float | None = None
     """MB (1024² bytes) of the manager's scope."""
     max_cpu_percent: float | None = None
@@ -61,18 +58,47 @@ class ResourceLimits:
     max_temp_celsius: float | None = None
     """°C of the device's decisive sensor, up to 150."""
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None:
-                resource, largest = _RESOURCES[field.name]
-                number = _checked(field.name, value, largest, resource.unit)
-                object.__setattr__(self, field.name, number)
+
+class ResourceLimits(_Values):
+    """The most that may be used of each resource; `None` means no limit.
+
+    Immutable, given by name: `ResourceLimits(max_memory_mb=1000, max_cpu_percent=80)`. Raises
+    `ConfigurationError` for a value that is no number or out of range.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        *,
+        max_memory_mb: float | None = None,
+        max_cpu_percent: float | None = None,
+        max_gpu_percent: float | None = None,
+        max_gpu_memory_mb: float | None = None,
+        max_power_watts: float | None = None,
+        max_temp_celsius: float | None = None,
+    ) -> Self:
+        """Check every value given."""
+        return cls._make(
+            (
+                max_memory_mb, max_cpu_percent, max_gpu_percent,
+                max_gpu_memory_mb, max_power_watts, max_temp_celsius,
+            )
+        )  # fmt: skip
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy names it _cls
+        """Check every value; `_replace` comes through here too."""
+        values = [
+            None if value is None else _checked(name, value, largest, resource.unit)
+            for (name, (resource, largest)), value in zip(_RESOURCES.items(), iterable, strict=True)
+        ]
+        return tuple.__new__(cls, values)
 
     def items(self) -> tuple[tuple[Resource, float], ...]:
         """Resource and limit of each limit that is set, in the order of the fields."""
-        pairs = ((_RESOURCES[f.name][0], getattr(self, f.name)) for f in fields(self))
-        return tuple((resource, value) for resource, value in pairs if value is not None)
+        pairs = zip(_RESOURCES.values(), self, strict=True)
+        return tuple((resource, value) for (resource, _), value in pairs if value is not None)
 
     def warnings(self, cpu_cores: float, memory_mb: float) -> tuple[str, ...]:
         """What these limits cannot do on a machine of this effective capacity, one text each.

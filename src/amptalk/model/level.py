@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -47,21 +46,44 @@ class LimitState(NamedTuple):
         return self.value > self.limit
 
 
-@dataclass(slots=True)
 class Violation:
-    """A value was beyond its limit for at least two samples."""
+    """A value was beyond its limit for at least two samples. Grows while it lasts."""
 
-    resource: str
-    unit: str
-    limit: float
-    started: float
-    """Seconds since the epoch of the first sample beyond the limit."""
-    ended: float | None = None
-    """Seconds since the epoch of the first sample back within; `None` while it lasts."""
-    peak: float = 0.0
-    seconds_over: float = 0.0
-    actions: list[str] = field(default_factory=list)
-    """Actions reported while it lasted, as `name: verdict`."""
+    __slots__ = (
+        "actions", "ended", "limit", "peak", "resource", "seconds_over", "started", "unit",
+    )  # fmt: skip
+
+    def __init__(
+        self, resource: str, unit: str, limit: float, started: float, *, peak: float
+    ) -> None:
+        self.resource = resource
+        self.unit = unit
+        self.limit = limit
+        self.started = started
+        """Seconds since the epoch of the first sample beyond the limit."""
+        self.ended: float | None = None
+        """Seconds since the epoch of the first sample back within; `None` while it lasts."""
+        self.peak = peak
+        self.seconds_over = 0.0
+        self.actions: list[str] = []
+        """Actions reported while it lasted, as `name: verdict`."""
+
+    def __repr__(self) -> str:
+        return f"Violation({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items())})"
+
+    def as_dict(self) -> dict[str, object]:
+        """Everything known of it, as files carry it."""
+        return {
+            "resource": self.resource,
+            "unit": self.unit,
+            "limit": self.limit,
+            "started": self.started,
+            "ended": self.ended,
+            "peak": self.peak,
+            "seconds_over": self.seconds_over,
+            "actions": list(self.actions),
+            "helped": self.helped,
+        }
 
     @property
     def helped(self) -> bool | None:
