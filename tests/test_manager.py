@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ def threads_of(manager: ResourceManager) -> list[str]:
     return [t.name for t in threading.enumerate() if t.name == f"amptalk-{manager.name}"]
 
 
+def longer_than(manager: ResourceManager, count: int) -> Callable[[], bool]:
+    return lambda: len(manager.history) > count
+
+
 def test_monitoring_starts_with_a_sample_and_stops_without_a_thread_left() -> None:
     manager = create_resource_manager(max_memory_mb=100_000)
     assert not manager.running
@@ -48,7 +53,7 @@ def test_starting_and_stopping_twice_is_harmless_and_a_restart_goes_on() -> None
         manager.start_monitoring()
         assert len(threads_of(manager)) == 1
         before = len(manager.history)
-        eventually(lambda before=before: len(manager.history) > before + 1, "more samples")
+        eventually(longer_than(manager, before + 1), "more samples")
         manager.stop_monitoring()
         manager.stop_monitoring()
     after = len(manager.history)

@@ -79,4 +79,6 @@ def test_a_saved_file_of_the_basic_example_can_be_loaded_again(tmp_path: Path) -
     block = next(block for block in PYTHON_BLOCKS if "save_metrics" in block.text)
     succeeds(block, sys.executable, tmp_path)
     document = load_metrics(tmp_path / "resource_metrics.json")
-    assert document.samples["memory_used_mb"][0] > 0
+    first = document.samples["memory_used_mb"][0]
+    assert first is not None
+    assert first > 0

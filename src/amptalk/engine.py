@@ -238,7 +238,10 @@ class Engine:
 
 
 def _concerns(report: ActionReport, violation: Violation) -> bool:
-    """Whether an action fell into a violation of the same resource."""
+    """Whether an action, measured now, was under way during a violation of the same resource.
+
+    It may have begun before it, such as a knob that moved when the limit came near.
+    """
     if report.resource != violation.resource:
         return False
-    return violation.ended is None or violation.started <= report.started <= violation.ended
+    return violation.ended is None or report.started <= violation.ended

@@ -7,6 +7,7 @@ limit means in `limits`, what may run in `strategies`, what is done in `actuator
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,7 @@ class ResourceManager:
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
-            raise ConfigurationError(
-                f"limits={limits!r} is not a ResourceLimits: give "
-                "ResourceLimits(max_memory_mb=1000, ...)"
-            )
+            raise ConfigurationError(f"limits={limits!r}: give ResourceLimits(max_memory_mb=1000)")
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
@@ -101,7 +99,9 @@ class ResourceManager:
         )  # fmt: skip
         self._engine = Engine(parts, monitoring_interval, (self._listeners.tell,))
         self._ticking = threading.Lock()
+        self._living = threading.RLock()  # a signal handler may stop what is just starting
         self._forked = False
+        weakref.finalize(self, self._sensors.close).atexit = False
         self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
 
@@ -119,11 +119,12 @@ class ResourceManager:
         `AmptalkError` in a forked child.
         """
         self._refuse_in_a_child()
-        if self._loop.running:
-            return
-        self._judge.forget()
-        self._listeners.open(self.notices())
-        self._loop.start(self.tick())
+        with self._living:
+            if self._loop.running:
+                return
+            self._judge.forget()
+            self._listeners.open(self.notices())
+            self._loop.start(self.tick())
 
     def stop_monitoring(self) -> None:
         """Stop sampling, let go of every lever, close the recording. Idempotent.
@@ -132,9 +133,10 @@ class ResourceManager:
         """
         if self._forked:
             return
-        self._loop.stop()
-        self._actuation.release()
-        self._listeners.close()
+        with self._living:
+            self._loop.stop()
+            self._actuation.release()
+            self._listeners.close()
 
     def __enter__(self) -> Self:
         self.start_monitoring()

@@ -6,16 +6,17 @@ import os
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from amptalk.actuators.actuation import Actuation
 from amptalk.actuators.hooks import Hook
 from amptalk.clock import SystemClock, VirtualClock
-from amptalk.model.action import Verdict
+from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
-from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY, Resource
 from tests.actuators.support import Step, decision, sample, state
 from tests.helpers import eventually
 
@@ -25,44 +26,56 @@ LIMITS = ((MEMORY, 1000.0), (CPU, 100.0))
 class World:
     """A virtual application: its memory is a number, time is virtual, threads are real."""
 
-    def __init__(self, handling="degrade", limits=LIMITS):
+    def __init__(
+        self, handling: str = "degrade", limits: Sequence[tuple[Resource, float]] = LIMITS
+    ) -> None:
         self.clock = VirtualClock()
         self.actuation = Actuation(self.clock, handling, limits)
         self.memory = 400.0
         self.level = Level.NORMAL
 
-    def tick(self, seconds=1.0, **shares):
+    def tick(self, seconds: float = 1.0, **shares: float) -> tuple[ActionReport, ...]:
         now = self.clock.advance(seconds)
         limits = (state(self.memory, self.level), state(50.0, resource=CPU, limit=100.0))
         return self.actuation.carry_out(
             sample(now, memory_used_mb=self.memory), limits, decision(**shares)
         )
 
-    def pressed(self, value=900.0, level=Level.CRITICAL):
+    def pressed(self, value: float = 900.0, level: Level = Level.CRITICAL) -> None:
         self.memory, self.level = value, level
 
-    def calm(self):
+    def calm(self) -> None:
         eventually(lambda: not self.actuation.runner.threads.active, "actions came back")
 
-    def take(self, amount):
-        def release():
+    def take(self, amount: float) -> Callable[[], None]:
+        def release() -> None:
             self.memory -= amount
 
         return release
 
 
 @pytest.fixture
-def world():
+def world() -> Iterator[World]:
     made = World()
     yield made
     made.actuation.release()
 
 
-def hook(name, release, **options):
-    return Hook(name, release, **{"resource": "memory", "level": Level.CRITICAL, **options})
+def hook(
+    name: str,
+    release: Callable[[], object],
+    *,
+    restore: Callable[[], object] | None = None,
+    cost: float = 0.1,
+    expected: float | None = None,
+) -> Hook:
+    return Hook(
+        name, release, resource="memory", level=Level.CRITICAL,
+        restore=restore, cost=cost, expected=expected,
+    )  # fmt: skip
 
 
-def test_knobs_follow_and_their_effect_is_reported(world):
+def test_knobs_follow_and_their_effect_is_reported(world: World) -> None:
     knob = world.actuation.knobs.create("batch", minimum=0, maximum=32, resource="memory")
     world.pressed(800, Level.ELEVATED)
     world.tick(memory=0.5)
@@ -72,7 +85,7 @@ def test_knobs_follow_and_their_effect_is_reported(world):
     assert [(r.action, r.verdict) for r in reports] == [("knob batch: 32→16", Verdict.WORKED)]
 
 
-def test_at_critical_free_memory_is_trimmed_first_and_the_hook_follows(world):
+def test_at_critical_free_memory_is_trimmed_first_and_the_hook_follows(world: World) -> None:
     world.actuation.add(hook("cache", world.take(200), cost=0.1))
     world.pressed(900)
     assert world.tick() == ()
@@ -87,11 +100,16 @@ def test_at_critical_free_memory_is_trimmed_first_and_the_hook_follows(world):
     assert reports[1].freed == 200
 
 
-def test_a_lying_hook_is_without_effect_and_then_left_alone(world):
+def test_a_lying_hook_is_without_effect_and_then_left_alone(world: World) -> None:
     calls = []
-    world.actuation.add(hook("liar", lambda: calls.append(1) or "freed 500 MB", expected=500))
+
+    def claim() -> str:
+        calls.append(1)
+        return "freed 500 MB"
+
+    world.actuation.add(hook("liar", claim, expected=500))
     world.pressed(900)
-    reports = []
+    reports: list[ActionReport] = []
     for _ in range(30):
         reports += world.tick()
         world.calm()
@@ -100,12 +118,12 @@ def test_a_lying_hook_is_without_effect_and_then_left_alone(world):
     assert len(calls) == 2
 
 
-def test_the_ladder_goes_on_when_a_hook_hangs(world):
+def test_the_ladder_goes_on_when_a_hook_hangs(world: World) -> None:
     gate = threading.Event()
     world.actuation.add(hook("hang", gate.wait, cost=0.1, expected=500))
     world.actuation.add(hook("good", world.take(300), cost=0.2))
     world.pressed(900)
-    reports = []
+    reports: list[ActionReport] = []
     for _ in range(8):
         started = time.monotonic()
         reports += world.tick()
@@ -126,7 +144,7 @@ def test_the_ladder_goes_on_when_a_hook_hangs(world):
     assert told["good"].verdict is Verdict.WORKED
 
 
-def test_below_its_level_and_while_blind_nothing_is_called(world):
+def test_below_its_level_and_while_blind_nothing_is_called(world: World) -> None:
     step = Step(level=Level.CRITICAL)
     world.actuation.add(step)
     world.pressed(800, Level.ELEVATED)
@@ -137,7 +155,7 @@ def test_below_its_level_and_while_blind_nothing_is_called(world):
     assert step.calls == []
 
 
-def test_an_emergency_calls_everything_at_once(world):
+def test_an_emergency_calls_everything_at_once(world: World) -> None:
     steps = [Step(f"s{i}", cost=i / 10, expected=500) for i in range(3)]
     for step in steps:
         world.actuation.add(step)
@@ -148,7 +166,7 @@ def test_an_emergency_calls_everything_at_once(world):
     assert steps[0].calls == [pytest.approx(960 - 830)]
 
 
-def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world):
+def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world: World) -> None:
     done = []
     world.actuation.add(
         hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
@@ -169,8 +187,8 @@ def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world):
     assert done == ["unload", "load"]
 
 
-def test_a_hook_is_made_and_added_in_one_call(world):
-    calls = []
+def test_a_hook_is_made_and_added_in_one_call(world: World) -> None:
+    calls: list[float] = []
     world.actuation.hook("cache", calls.append, level=Level.CRITICAL, expected=500.0)
     world.pressed(960, Level.EMERGENCY)
     world.tick()
@@ -178,7 +196,7 @@ def test_a_hook_is_made_and_added_in_one_call(world):
     assert calls == [pytest.approx(130)]
 
 
-def test_only_observing_nothing_is_done():
+def test_only_observing_nothing_is_done() -> None:
     world = World("observe")
     step = Step()
     world.actuation.add(step)
@@ -194,7 +212,7 @@ def test_only_observing_nothing_is_done():
     assert world.actuation.holds() == ()
 
 
-def test_what_nothing_can_hold_is_said():
+def test_what_nothing_can_hold_is_said() -> None:
     actuation = Actuation(VirtualClock(), "degrade", (*LIMITS, (GPU_MEMORY, 500.0)))
     (text,) = actuation.holds()
     assert "memory 1000 MB, CPU 100 %, GPU memory 500 MB" in text
@@ -208,13 +226,13 @@ def test_what_nothing_can_hold_is_said():
     assert Actuation(VirtualClock(), "degrade", ()).holds() == ()
 
 
-def test_enforce_says_what_it_does_not_enforce():
+def test_enforce_says_what_it_does_not_enforce() -> None:
     text = Actuation(VirtualClock(), "enforce", LIMITS).holds()[0]
     assert "memory.max" in text
     assert "acts like 'degrade'" in text
 
 
-def test_a_name_taken_and_an_unknown_resource_are_refused(world):
+def test_a_name_taken_and_an_unknown_resource_are_refused(world: World) -> None:
     world.actuation.add(Step("a"))
     with pytest.raises(ConfigurationError, match="'a'"):
         world.actuation.add(Step("a"))
@@ -222,14 +240,14 @@ def test_a_name_taken_and_an_unknown_resource_are_refused(world):
         world.actuation.add(Step("b", resource="memry"))
 
 
-def test_admitted_work_consumes_its_announcement(world):
+def test_admitted_work_consumes_its_announcement(world: World) -> None:
     world.actuation.announcements.announce(memory_mb=300)
     with world.actuation.admission.admit(memory_mb=200):
         now = world.clock.monotonic()
         assert [a.amount for a in world.actuation.announced(now)] == [100]
 
 
-def test_release_lets_go_and_acting_starts_anew(world):
+def test_release_lets_go_and_acting_starts_anew(world: World) -> None:
     done = []
     world.actuation.add(
         hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
@@ -248,7 +266,7 @@ def test_release_lets_go_and_acting_starts_anew(world):
     assert (knob.value, done) == (4, ["unload", "load", "unload"])
 
 
-def test_release_takes_no_longer_than_two_seconds_whatever_hangs(world):
+def test_release_takes_no_longer_than_two_seconds_whatever_hangs(world: World) -> None:
     gate = threading.Event()
     world.actuation.add(hook("hang", gate.wait, restore=lambda: None))
     world.actuation.knobs.create("k", minimum=0, maximum=9, on_change=lambda v: gate.wait())
@@ -262,14 +280,14 @@ def test_release_takes_no_longer_than_two_seconds_whatever_hangs(world):
     world.calm()
 
 
-def test_watching_alone_starts_no_thread(world):
+def test_watching_alone_starts_no_thread(world: World) -> None:
     before = threading.active_count()
     for _ in range(20):
         world.tick(memory=1.0)
     assert threading.active_count() == before
 
 
-def test_a_quiet_tick_costs_next_to_nothing(world):
+def test_a_quiet_tick_costs_next_to_nothing(world: World) -> None:
     knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
     limits = (state(400.0), state(50.0, resource=CPU, limit=100.0))
     seen, same = sample(1.0, memory_used_mb=400.0), decision(memory=0.9, cpu=0.8)
@@ -283,14 +301,14 @@ def test_a_quiet_tick_costs_next_to_nothing(world):
     assert knob.value == 25
 
 
-def _timed(work):
+def _timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_in_a_forked_child_everything_is_inert(world):
+def test_in_a_forked_child_everything_is_inert(world: World) -> None:
     knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
     step = Step()
     world.actuation.add(step)
@@ -318,22 +336,22 @@ def test_in_a_forked_child_everything_is_inert(world):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def resident():
+def resident() -> float:
     with open("/proc/self/statm", "rb") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
-def test_with_real_memory_a_hook_that_frees_works_and_one_that_lies_does_not():
+def test_with_real_memory_a_hook_that_frees_works_and_one_that_lies_does_not() -> None:
     clock = SystemClock()
     block = [bytearray(b"x" * (120 * 2**20))]
     limit = resident() / 0.9
     actuation = Actuation(clock, "degrade", ((MEMORY, limit),))
     actuation.add(hook("liar", lambda: "freed it all", cost=0.1, expected=500.0))
     actuation.add(hook("cache", block.clear, cost=0.2, expected=100.0))
-    found = {}
+    found: dict[str, ActionReport] = {}
 
-    def tick():
+    def tick() -> bool:
         used = resident()
         level = Level.CRITICAL if used > 0.75 * limit else Level.NORMAL
         limits = (state(used, level, limit=limit),)

@@ -7,6 +7,9 @@ import gc
 import math
 import threading
 import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Protocol
 
 import pytest
 
@@ -26,11 +29,13 @@ from tests.helpers import eventually
 CLOCK = SystemClock()
 
 
-def made(**options):
-    return AdmissionGate(CLOCK, ((MEMORY, 1000.0), (CPU, 100.0)), **options)
+def made(*, enabled: bool = True) -> AdmissionGate:
+    return AdmissionGate(CLOCK, ((MEMORY, 1000.0), (CPU, 100.0)), enabled=enabled)
 
 
-def tick(gate, memory=100.0, level=Level.NORMAL, **shares):
+def tick(
+    gate: AdmissionGate, memory: float = 100.0, level: Level = Level.NORMAL, **shares: float
+) -> None:
     limits = (state(memory, level), state(50.0, resource=CPU, limit=100.0))
     gate.update(limits, decision(**shares), CLOCK.monotonic())
 
@@ -38,37 +43,51 @@ def tick(gate, memory=100.0, level=Level.NORMAL, **shares):
 class Holder:
     """A thread that holds an admission until told to let go."""
 
-    def __init__(self, gate, **amounts):
+    def __init__(
+        self,
+        gate: AdmissionGate,
+        *,
+        job: str | None = None,
+        memory_mb: float | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self.entered, self.go = threading.Event(), threading.Event()
-        self.error = None
-        self.thread = threading.Thread(target=self._run, args=(gate, amounts), daemon=True)
+        self.error: Exception | None = None
+        self._admit = partial(gate.admit, job, memory_mb=memory_mb, timeout=timeout)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    def _run(self, gate, amounts):
+    def _run(self) -> None:
         try:
-            with gate.admit(**amounts):
+            with self._admit():
                 self.entered.set()
                 self.go.wait(20)
         except Exception as error:
             self.error = error
 
-    def leave(self):
+    def leave(self) -> None:
         self.go.set()
         self.thread.join(20)
         assert not self.thread.is_alive()
 
 
+class Hold(Protocol):
+    """Starts a holder that lets go at the end of the test."""
+
+    def __call__(self, *, memory_mb: float | None = None) -> Holder: ...
+
+
 @pytest.fixture
-def gate():
+def gate() -> AdmissionGate:
     return made()
 
 
 @pytest.fixture
-def hold(gate):
-    holders = []
+def hold(gate: AdmissionGate) -> Iterator[Hold]:
+    holders: list[Holder] = []
 
-    def start(**amounts):
-        holders.append(Holder(gate, **amounts))
+    def start(*, memory_mb: float | None = None) -> Holder:
+        holders.append(Holder(gate, memory_mb=memory_mb))
         return holders[-1]
 
     yield start
@@ -76,11 +95,11 @@ def hold(gate):
         holder.leave()
 
 
-def waiting(gate):
+def waiting(gate: AdmissionGate) -> int:
     return sum(request.wake is not None for request in gate._room._queue._waiting)
 
 
-def test_threads_wait_in_order_and_are_let_in_when_it_fits(gate, hold):
+def test_threads_wait_in_order_and_are_let_in_when_it_fits(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate)
     first = hold(memory_mb=800)
     assert first.entered.wait(20)
@@ -98,7 +117,7 @@ def test_threads_wait_in_order_and_are_let_in_when_it_fits(gate, hold):
     assert counts.seconds_waited > 0
 
 
-def test_a_tick_lets_waiters_in(gate, hold):
+def test_a_tick_lets_waiters_in(gate: AdmissionGate, hold: Hold) -> None:
     hold().entered.wait(20)
     tick(gate, memory=950)
     waiter = hold(memory_mb=300)
@@ -107,7 +126,7 @@ def test_a_tick_lets_waiters_in(gate, hold):
     assert waiter.entered.wait(20)
 
 
-def test_what_can_never_fit_is_refused_at_once_with_both_numbers(gate):
+def test_what_can_never_fit_is_refused_at_once_with_both_numbers(gate: AdmissionGate) -> None:
     with pytest.raises(NeverFitsError, match=r"1200 MB of memory.*limit of 1000 MB"):
         gate.admit(memory_mb=1200)
     with pytest.raises(NeverFitsError):
@@ -115,7 +134,7 @@ def test_what_can_never_fit_is_refused_at_once_with_both_numbers(gate):
     assert gate.counts.refused == 2
 
 
-def test_a_timeout_says_what_was_in_the_way(gate, hold):
+def test_a_timeout_says_what_was_in_the_way(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate)
     hold(memory_mb=800).entered.wait(20)
     with (
@@ -130,7 +149,7 @@ def test_a_timeout_says_what_was_in_the_way(gate, hold):
         pass
 
 
-def test_one_that_gave_up_does_not_hold_up_those_behind_it(gate, hold):
+def test_one_that_gave_up_does_not_hold_up_those_behind_it(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate)
     hold(memory_mb=800).entered.wait(20)
     impatient = Holder(gate, memory_mb=500, timeout=0.1)
@@ -141,7 +160,7 @@ def test_one_that_gave_up_does_not_hold_up_those_behind_it(gate, hold):
     assert isinstance(impatient.error, AdmissionTimeoutError)
 
 
-def test_nesting_is_refused_and_the_outer_one_stays(gate):
+def test_nesting_is_refused_and_the_outer_one_stays(gate: AdmissionGate) -> None:
     with gate.admit(memory_mb=100):
         with pytest.raises(NestedAdmissionError), gate.admit(memory_mb=100):
             raise AssertionError
@@ -151,14 +170,14 @@ def test_nesting_is_refused_and_the_outer_one_stays(gate):
     assert not gate._room.busy
 
 
-def test_an_error_in_the_work_gives_everything_back(gate):
+def test_an_error_in_the_work_gives_everything_back(gate: AdmissionGate) -> None:
     with pytest.raises(ZeroDivisionError), gate.admit(memory_mb=900):
         raise ZeroDivisionError
     with gate.admit(memory_mb=900, timeout=0):
         pass
 
 
-def test_work_is_paced_by_the_allocation_of_rates(gate):
+def test_work_is_paced_by_the_allocation_of_rates(gate: AdmissionGate) -> None:
     tick(gate, cpu=0.5, memory=0.01)
     with gate.admit():
         time.sleep(0.1)
@@ -169,7 +188,9 @@ def test_work_is_paced_by_the_allocation_of_rates(gate):
     assert gate.counts.waited == 1
 
 
-def test_a_waiter_sees_a_rest_that_began_while_it_waited_without_any_tick(gate, hold):
+def test_a_waiter_sees_a_rest_that_began_while_it_waited_without_any_tick(
+    gate: AdmissionGate, hold: Hold
+) -> None:
     tick(gate, cpu=0.5)
     first = hold(memory_mb=800)
     assert first.entered.wait(20)
@@ -179,7 +200,7 @@ def test_a_waiter_sees_a_rest_that_began_while_it_waited_without_any_tick(gate, 
     assert second.entered.wait(20)
 
 
-def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate, hold):
+def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate)
     hold(memory_mb=800).entered.wait(20)
     waiter = Holder(gate, memory_mb=600)
@@ -189,7 +210,9 @@ def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate, hold):
     assert isinstance(waiter.error, NeverFitsError)
 
 
-def test_named_jobs_learn_what_they_take_and_are_admitted_by_it(gate, hold):
+def test_named_jobs_learn_what_they_take_and_are_admitted_by_it(
+    gate: AdmissionGate, hold: Hold
+) -> None:
     tick(gate, memory=400)
     job = Holder(gate, job="transcribe")
     assert job.entered.wait(20)
@@ -209,7 +232,7 @@ def test_named_jobs_learn_what_they_take_and_are_admitted_by_it(gate, hold):
         pass
 
 
-def test_when_only_observing_everything_passes_and_is_learned_from():
+def test_when_only_observing_everything_passes_and_is_learned_from() -> None:
     gate = made(enabled=False)
     tick(gate, memory=400, level=Level.EMERGENCY, cpu=0.05)
     with gate.admit("job", memory_mb=99999), gate.admit("inner", memory_mb=99999):
@@ -220,7 +243,7 @@ def test_when_only_observing_everything_passes_and_is_learned_from():
     assert gate.counts.admitted == 3
 
 
-def test_without_limits_everything_passes_and_admitted_amounts_are_told():
+def test_without_limits_everything_passes_and_admitted_amounts_are_told() -> None:
     told = []
     gate = AdmissionGate(CLOCK, (), on_admit=lambda *what: told.append(what))
     with gate.admit("job", memory_mb=1e9, cpu_percent=500):
@@ -242,12 +265,12 @@ def test_without_limits_everything_passes_and_admitted_amounts_are_told():
         {"job": 3},
     ],
 )
-def test_what_cannot_be_is_refused(gate, options):
+def test_what_cannot_be_is_refused(gate: AdmissionGate, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         gate.admit(**options)
 
 
-def test_a_release_lets_waiters_in_that_fit_by_amount(gate, hold):
+def test_a_release_lets_waiters_in_that_fit_by_amount(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate, memory=990, level=Level.EMERGENCY)
     waiter = hold(memory_mb=300)
     eventually(lambda: waiting(gate) == 1, "it waits")
@@ -255,7 +278,9 @@ def test_a_release_lets_waiters_in_that_fit_by_amount(gate, hold):
     assert waiter.entered.wait(20)
 
 
-def test_in_a_forked_child_everything_passes_with_one_warning(gate, hold):
+def test_in_a_forked_child_everything_passes_with_one_warning(
+    gate: AdmissionGate, hold: Hold
+) -> None:
     tick(gate)
     hold(memory_mb=900).entered.wait(20)
     gate.freeze()
@@ -265,11 +290,11 @@ def test_in_a_forked_child_everything_passes_with_one_warning(gate, hold):
         pass
 
 
-def test_many_threads_never_hold_more_than_the_limit(gate):
+def test_many_threads_never_hold_more_than_the_limit(gate: AdmissionGate) -> None:
     tick(gate, memory=0)
     lock, held, peak = threading.Lock(), [0], [0]
 
-    def work(number):
+    def work(number: int) -> None:
         for turn in range(15):
             amount = 100 + (number * 37 + turn * 53) % 500
             with gate.admit(memory_mb=amount):
@@ -294,16 +319,16 @@ def test_many_threads_never_hold_more_than_the_limit(gate):
 # -- asyncio ------------------------------------------------------------------------------
 
 
-def test_tasks_wait_in_order_and_the_loop_goes_on_meanwhile(gate):
+def test_tasks_wait_in_order_and_the_loop_goes_on_meanwhile(gate: AdmissionGate) -> None:
     tick(gate)
-    order = []
+    order: list[str] = []
 
-    async def work(name, amount, release):
+    async def work(name: str, amount: float, release: asyncio.Event) -> None:
         async with gate.admit(memory_mb=amount):
             order.append(name)
             await release.wait()
 
-    async def main():
+    async def main() -> None:
         release = asyncio.Event()
         tasks = [asyncio.create_task(work(n, a, release)) for n, a in
                  (("a", 800), ("b", 500), ("c", 10))]  # fmt: skip
@@ -317,14 +342,14 @@ def test_tasks_wait_in_order_and_the_loop_goes_on_meanwhile(gate):
     assert order == ["a", "b", "c"]
 
 
-def test_a_cancelled_task_neither_keeps_a_slot_nor_blocks_the_queue(gate):
+def test_a_cancelled_task_neither_keeps_a_slot_nor_blocks_the_queue(gate: AdmissionGate) -> None:
     tick(gate)
 
-    async def wait_for(amount):
+    async def wait_for(amount: float) -> str:
         async with gate.admit(memory_mb=amount):
             return "in"
 
-    async def main():
+    async def main() -> None:
         async with gate.admit(memory_mb=800):
             doomed = asyncio.create_task(wait_for(500))
             while waiting(gate) < 1:
@@ -342,14 +367,14 @@ def test_a_cancelled_task_neither_keeps_a_slot_nor_blocks_the_queue(gate):
     assert not gate._holders
 
 
-def test_a_task_cancelled_just_as_it_is_let_in_gives_its_slot_back(gate):
+def test_a_task_cancelled_just_as_it_is_let_in_gives_its_slot_back(gate: AdmissionGate) -> None:
     tick(gate)
 
-    async def wait_for(amount):
+    async def wait_for(amount: float) -> None:
         async with gate.admit(memory_mb=amount):
             await asyncio.Event().wait()
 
-    async def main():
+    async def main() -> None:
         for _ in range(50):
             async with gate.admit(memory_mb=800):
                 task = asyncio.create_task(wait_for(500))
@@ -363,19 +388,21 @@ def test_a_task_cancelled_just_as_it_is_let_in_gives_its_slot_back(gate):
     asyncio.run(main())
 
 
-def test_a_task_is_let_in_by_a_thread_and_a_thread_by_a_task(gate, hold):
+def test_a_task_is_let_in_by_a_thread_and_a_thread_by_a_task(
+    gate: AdmissionGate, hold: Hold
+) -> None:
     tick(gate)
     first = hold(memory_mb=800)
     assert first.entered.wait(20)
 
-    async def main():
+    async def main() -> Holder:
         task = asyncio.create_task(enter())
         while waiting(gate) < 1:
             await asyncio.sleep(0)
         first.go.set()
         return await asyncio.wait_for(task, 20)
 
-    async def enter():
+    async def enter() -> Holder:
         async with gate.admit(memory_mb=700):
             other = hold(memory_mb=700)
             while waiting(gate) < 1:
@@ -385,29 +412,29 @@ def test_a_task_is_let_in_by_a_thread_and_a_thread_by_a_task(gate, hold):
     assert asyncio.run(main()).entered.wait(20)
 
 
-def test_tasks_of_one_thread_are_not_nested_but_one_task_is(gate):
-    async def hold_one():
+def test_tasks_of_one_thread_are_not_nested_but_one_task_is(gate: AdmissionGate) -> None:
+    async def hold_one() -> None:
         async with gate.admit(memory_mb=10):
             await asyncio.sleep(0.01)
 
-    async def nest():
+    async def nest() -> None:
         async with gate.admit(memory_mb=10):
             with pytest.raises(NestedAdmissionError):
                 async with gate.admit(memory_mb=10):
                     raise AssertionError
 
-    async def main():
+    async def main() -> None:
         await asyncio.gather(hold_one(), hold_one(), nest())
 
     asyncio.run(main())
     assert gate.counts.admitted == 3
 
 
-def test_async_timeout(gate, hold):
+def test_async_timeout(gate: AdmissionGate, hold: Hold) -> None:
     tick(gate)
     hold(memory_mb=800).entered.wait(20)
 
-    async def main():
+    async def main() -> None:
         with pytest.raises(AdmissionTimeoutError):
             async with gate.admit(memory_mb=500, timeout=0.02):
                 raise AssertionError
@@ -415,15 +442,17 @@ def test_async_timeout(gate, hold):
     asyncio.run(main())
 
 
-def test_blocking_in_a_task_is_refused_when_it_would_stop_the_loop_it_waits_for(gate):
+def test_blocking_in_a_task_is_refused_when_it_would_stop_the_loop_it_waits_for(
+    gate: AdmissionGate,
+) -> None:
     tick(gate)
 
-    async def hold_on(entered, release):
+    async def hold_on(entered: asyncio.Event, release: asyncio.Event) -> None:
         async with gate.admit(memory_mb=800):
             entered.set()
             await release.wait()
 
-    async def main():
+    async def main() -> None:
         entered, release = asyncio.Event(), asyncio.Event()
         task = asyncio.create_task(hold_on(entered, release))
         await entered.wait()
@@ -438,17 +467,19 @@ def test_blocking_in_a_task_is_refused_when_it_would_stop_the_loop_it_waits_for(
     assert not gate._room.busy
 
 
-def test_a_task_whose_loop_was_closed_does_not_block_the_queue(gate, hold):
+def test_a_task_whose_loop_was_closed_does_not_block_the_queue(
+    gate: AdmissionGate, hold: Hold
+) -> None:
     tick(gate)
     first = hold(memory_mb=800)
     assert first.entered.wait(20)
     loop = asyncio.new_event_loop()
 
-    async def wait_for_ever():
+    async def wait_for_ever() -> None:
         async with gate.admit(memory_mb=500):
             raise AssertionError
 
-    task = loop.create_task(wait_for_ever())
+    task: Any = loop.create_task(wait_for_ever())
     while waiting(gate) < 1:
         loop.run_until_complete(asyncio.sleep(0))
     loop.close()

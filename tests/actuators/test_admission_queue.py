@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -10,41 +11,54 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue, Request, Status
-from amptalk.model.level import Level
+from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
 from tests.actuators.support import state
 
 LIMITS = ((MEMORY, 1000.0), (GPU_MEMORY, 500.0), (CPU, 80.0))
 
 
-def queue(**measured):
-    made = AdmissionQueue(LIMITS)
-    if measured:
-        see(made, **measured)
-    return made
-
-
-def see(made, now=0.0, pace=1.0, level=Level.NORMAL, fresh=True, **measured):
+def judged(
+    measured: Mapping[str, float], level: Level = Level.NORMAL, fresh: bool = True
+) -> tuple[LimitState, ...]:
     by_name = {resource.name: (resource, limit) for resource, limit in LIMITS}
-    states = tuple(
+    return tuple(
         state(value, level, resource=by_name[name][0], limit=by_name[name][1], fresh=fresh)
         for name, value in measured.items()
     )
-    made.update(states, pace, now)
 
 
-def ask(made, now=0.0, job=None, **amounts):
+def queue(**measured: float) -> AdmissionQueue:
+    made = AdmissionQueue(LIMITS)
+    made.update(judged(measured), 1.0, 0.0)
+    return made
+
+
+def see(
+    made: AdmissionQueue,
+    now: float = 0.0,
+    pace: float = 1.0,
+    level: Level = Level.NORMAL,
+    fresh: bool = True,
+    **measured: float,
+) -> None:
+    made.update(judged(measured, level, fresh), pace, now)
+
+
+def ask(
+    made: AdmissionQueue, now: float = 0.0, job: str | None = None, **amounts: float
+) -> Request:
     request = Request(job, amounts)
     made.enter(request)
     made.advance(now)
     return request
 
 
-def running(*requests):
+def running(*requests: Request) -> list[bool]:
     return [request.status is Status.RUNNING for request in requests]
 
 
-def test_it_fits_while_committed_and_amount_stay_within_the_limit():
+def test_it_fits_while_committed_and_amount_stay_within_the_limit() -> None:
     made = queue(memory=400)
     first, second, third = (ask(made, memory=300) for _ in range(3))
     assert running(first, second, third) == [True, True, False]
@@ -53,7 +67,7 @@ def test_it_fits_while_committed_and_amount_stay_within_the_limit():
     assert running(second, third) == [True, True]
 
 
-def test_what_is_measured_counts_when_it_is_more_than_what_was_asked_for():
+def test_what_is_measured_counts_when_it_is_more_than_what_was_asked_for() -> None:
     made = queue(memory=400)
     first = ask(made, memory=100)
     see(made, now=1.0, memory=950)
@@ -64,21 +78,21 @@ def test_what_is_measured_counts_when_it_is_more_than_what_was_asked_for():
     assert not made.head
 
 
-def test_the_baseline_is_what_was_used_when_nothing_was_outstanding():
+def test_the_baseline_is_what_was_used_when_nothing_was_outstanding() -> None:
     made = queue(memory=400)
     ask(made, memory=500)
     see(made, now=1.0, memory=410)  # the job has not taken its 500 yet
     assert running(ask(made, 1.0, memory=150)) == [False]
 
 
-def test_a_lower_measurement_lowers_the_baseline():
+def test_a_lower_measurement_lowers_the_baseline() -> None:
     made = queue(memory=600)
     ask(made, memory=300)
     see(made, now=1.0, memory=500)
     assert running(ask(made, 1.0, memory=200)) == [True]
 
 
-def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline():
+def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline() -> None:
     made = queue(memory=400)
     first = ask(made, memory=500)
     see(made, now=1.0, memory=900)
@@ -90,24 +104,24 @@ def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline():
     assert running(ask(other, 0.5, memory=601)) == [False]
 
 
-def test_an_old_measurement_changes_nothing_and_a_missing_one_neither():
+def test_an_old_measurement_changes_nothing_and_a_missing_one_neither() -> None:
     made = queue(memory=400)
     see(made, memory=math.nan)
     see(made, memory=5000, fresh=False)
     assert running(ask(made, memory=600)) == [True]
 
 
-def test_without_any_measurement_the_amounts_alone_count():
+def test_without_any_measurement_the_amounts_alone_count() -> None:
     made = queue()
     assert running(ask(made, memory=600), ask(made, memory=600)) == [True, False]
 
 
-def test_a_rate_counts_by_amounts_only():
+def test_a_rate_counts_by_amounts_only() -> None:
     made = queue(cpu=79)
     assert running(ask(made, cpu=50), ask(made, cpu=30), ask(made, cpu=1)) == [True, True, False]
 
 
-def test_a_small_late_request_does_not_overtake():
+def test_a_small_late_request_does_not_overtake() -> None:
     made = queue(memory=400)
     first, large, small = ask(made, memory=500), ask(made, memory=300), ask(made, memory=1)
     assert running(first, large, small) == [True, False, False]
@@ -117,7 +131,7 @@ def test_a_small_late_request_does_not_overtake():
     assert running(small) == [True]
 
 
-def test_at_critical_work_waits_unless_nothing_runs_and_at_emergency_in_any_case():
+def test_at_critical_work_waits_unless_nothing_runs_and_at_emergency_in_any_case() -> None:
     made = queue()
     see(made, memory=900, level=Level.CRITICAL)
     first, second = ask(made, memory=10), ask(made, memory=10)
@@ -132,7 +146,7 @@ def test_at_critical_work_waits_unless_nothing_runs_and_at_emergency_in_any_case
     assert running(second, ask(made, 2.0, memory=10)) == [True, True]
 
 
-def test_a_level_that_outlives_its_value_holds_no_work_back():
+def test_a_level_that_outlives_its_value_holds_no_work_back() -> None:
     made = queue()
     for level in (Level.CRITICAL, Level.EMERGENCY):
         see(made, memory=740, level=level)
@@ -141,7 +155,7 @@ def test_a_level_that_outlives_its_value_holds_no_work_back():
     assert running(ask(made, memory=1)) == [False]
 
 
-def test_only_the_holds_that_a_job_uses_hold_it_back_and_all_when_it_names_none():
+def test_only_the_holds_that_a_job_uses_hold_it_back_and_all_when_it_names_none() -> None:
     made = queue()
     ask(made)  # something runs
     see(made, gpu_memory=450, level=Level.CRITICAL)
@@ -150,7 +164,7 @@ def test_only_the_holds_that_a_job_uses_hold_it_back_and_all_when_it_names_none(
     assert running(ask(made)) == [False]
 
 
-def test_a_learned_amount_never_stops_a_lone_job():
+def test_a_learned_amount_never_stops_a_lone_job() -> None:
     made = queue(memory=900)
     request = Request("job", {"memory": 400.0}, frozenset({"memory"}))
     made.enter(request)
@@ -162,7 +176,7 @@ def test_a_learned_amount_never_stops_a_lone_job():
     assert running(second) == [False]
 
 
-def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it():
+def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it() -> None:
     made = queue(memory=900)
     large, small = ask(made, memory=600), ask(made, memory=50)
     made.update((state(100, limit=500.0),), 1.0, 1.0)
@@ -175,11 +189,12 @@ def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it():
 # -- pace -----------------------------------------------------------------------------
 
 
-def simulate(workers, pace, duration, seconds):
+def simulate(workers: int, pace: float, duration: float, seconds: float) -> float:
     """Saturated workers on a virtual clock; returns seconds worked in total."""
     made = queue(cpu=10)
     see(made, pace=pace, cpu=10)
-    now, worked, ends = 0.0, 0.0, []
+    now, worked = 0.0, 0.0
+    ends: list[tuple[float, Request]] = []
     waiting = [Request(None, {}) for _ in range(workers)]
     for request in waiting:
         made.enter(request)
@@ -197,12 +212,14 @@ def simulate(workers, pace, duration, seconds):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 5), st.floats(0.2, 1.0), st.floats(0.05, 1.0))
-def test_saturated_workers_run_the_share_of_the_time_that_is_allocated(workers, pace, duration):
+def test_saturated_workers_run_the_share_of_the_time_that_is_allocated(
+    workers: int, pace: float, duration: float
+) -> None:
     duty = simulate(workers, pace, duration, 200.0) / 200.0 / workers
     assert duty == pytest.approx(pace, abs=0.06)
 
 
-def test_a_rest_is_never_longer_than_five_seconds():
+def test_a_rest_is_never_longer_than_five_seconds() -> None:
     made = queue(cpu=10)
     see(made, pace=0.1, cpu=10)
     made.leave(ask(made, 0.0), 100.0)
@@ -210,7 +227,7 @@ def test_a_rest_is_never_longer_than_five_seconds():
     assert made.ready_at(100.0) == 100.0 + LONGEST_REST
 
 
-def test_sporadic_work_is_not_delayed_and_a_full_allocation_owes_nothing():
+def test_sporadic_work_is_not_delayed_and_a_full_allocation_owes_nothing() -> None:
     made = queue(cpu=10)
     see(made, pace=0.5, cpu=10)
     made.leave(ask(made, 0.0), 1.0)
@@ -225,7 +242,7 @@ def test_sporadic_work_is_not_delayed_and_a_full_allocation_owes_nothing():
     assert running(ask(made, 3.2)) == [True]
 
 
-def test_rests_of_a_burst_are_not_saved_up():
+def test_rests_of_a_burst_are_not_saved_up() -> None:
     made = queue(cpu=10)
     see(made, pace=0.5, cpu=10)
     burst = [ask(made, 0.0) for _ in range(50)]
@@ -236,7 +253,7 @@ def test_rests_of_a_burst_are_not_saved_up():
     assert running(ask(made, later + 1.0)) == [False]
 
 
-def test_after_forgetting_only_amounts_hold_back():
+def test_after_forgetting_only_amounts_hold_back() -> None:
     made = queue()
     see(made, memory=990, level=Level.EMERGENCY, pace=0.1)
     waiting = ask(made, memory=400)
@@ -248,7 +265,7 @@ def test_after_forgetting_only_amounts_hold_back():
 # -- learning ---------------------------------------------------------------------------
 
 
-def test_the_peak_of_a_lone_job_is_learned_and_none_of_jobs_that_overlapped():
+def test_the_peak_of_a_lone_job_is_learned_and_none_of_jobs_that_overlapped() -> None:
     made = queue(memory=400)
     lone = ask(made, 1.0, job="a", memory=10)
     for now, value in ((2.0, 600), (3.0, 700), (4.0, 500)):
@@ -262,7 +279,7 @@ def test_the_peak_of_a_lone_job_is_learned_and_none_of_jobs_that_overlapped():
     assert other.peaks == {}
 
 
-def test_a_sample_from_before_the_job_teaches_nothing():
+def test_a_sample_from_before_the_job_teaches_nothing() -> None:
     made = queue(memory=400)
     lone = ask(made, 10.0, job="a")
     see(made, now=9.9, memory=800)
@@ -275,16 +292,14 @@ def test_a_sample_from_before_the_job_teaches_nothing():
 class Machine(RuleBasedStateMachine):
     """Random arrivals, ends, cancellations, samples and levels."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.queue = AdmissionQueue(LIMITS)
         self.now = 0.0
-        self.order = []
-        self.waiting = []
-        self.running = []
-        self.asked = 0
+        self.waiting: list[Request] = []
+        self.running: list[Request] = []
 
-    def step(self, seconds=0.1):
+    def step(self, seconds: float = 0.1) -> None:
         self.now += seconds
         expected = list(self.waiting)
         for request in self.queue.advance(self.now):
@@ -293,7 +308,7 @@ class Machine(RuleBasedStateMachine):
             self.running.append(request)
 
     @rule(memory=st.floats(0, 1000), gpu=st.floats(0, 500), some=st.booleans())
-    def arrive(self, memory, gpu, some):
+    def arrive(self, memory: float, gpu: float, some: bool) -> None:
         request = Request(None, {"memory": memory, **({"gpu_memory": gpu} if some else {})})
         self.queue.enter(request)
         self.waiting.append(request)
@@ -301,14 +316,14 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
-    def end(self, data):
+    def end(self, data: st.DataObject) -> None:
         request = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         self.queue.leave(request, self.now)
         self.step()
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
-    def cancel(self, data):
+    def cancel(self, data: st.DataObject) -> None:
         request = self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1)))
         self.queue.leave(request, self.now)
         self.step()
@@ -317,21 +332,21 @@ class Machine(RuleBasedStateMachine):
         value=st.floats(0, 1200), pace=st.floats(0.05, 1), level=st.sampled_from(list(Level)),
         seconds=st.floats(0, 10),
     )  # fmt: skip
-    def tick(self, value, pace, level, seconds):
+    def tick(self, value: float, pace: float, level: Level, seconds: float) -> None:
         self.now += seconds
         see(self.queue, now=self.now, pace=pace, level=level, memory=value)
         self.step()
 
     @invariant()
-    def outstanding_never_exceeds_a_limit(self):
+    def outstanding_never_exceeds_a_limit(self) -> None:
         for name, limit in (("memory", 1000), ("gpu_memory", 500)):
             assert sum(r.amounts.get(name, 0) for r in self.running) <= limit * (1 + 1e-6)
 
     @invariant()
-    def nothing_is_lost(self):
+    def nothing_is_lost(self) -> None:
         assert set(self.queue.members()) == {*self.waiting, *self.running}
 
-    def teardown(self):
+    def teardown(self) -> None:
         """When all has ended and the machine is calm, whoever waits gets in."""
         for request in self.running:
             self.queue.leave(request, self.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,20 +17,22 @@ from amptalk.model.errors import ConfigurationError
 
 
 @pytest.fixture
-def clock():
+def clock() -> VirtualClock:
     return VirtualClock()
 
 
 @pytest.fixture
-def book(clock):
+def book(clock: VirtualClock) -> AnnouncementBook:
     return AnnouncementBook(clock.monotonic)
 
 
-def amounts(book, now):
+def amounts(book: AnnouncementBook, now: float) -> list[float]:
     return [announcement.amount for announcement in book.current(now)]
 
 
-def test_times_are_relative_to_now_and_what_is_over_is_dropped(book, clock):
+def test_times_are_relative_to_now_and_what_is_over_is_dropped(
+    book: AnnouncementBook, clock: VirtualClock
+) -> None:
     book.announce(memory_mb=800, starts_in=5, duration=20)
     now = clock.advance(2)
     assert book.current(now) == (Announcement("memory", 800, 3, 20),)
@@ -38,11 +41,11 @@ def test_times_are_relative_to_now_and_what_is_over_is_dropped(book, clock):
     assert book.current(now) == (), "what is over does not come back"
 
 
-def test_with_nothing_announced_the_answer_is_the_same_empty_tuple(book):
+def test_with_nothing_announced_the_answer_is_the_same_empty_tuple(book: AnnouncementBook) -> None:
     assert book.current(0.0) is book.current(1.0)
 
 
-def test_each_resource_is_an_announcement_of_its_own(book):
+def test_each_resource_is_an_announcement_of_its_own(book: AnnouncementBook) -> None:
     book.announce(memory_mb=1, gpu_memory_mb=2, cpu_percent=3, power_watts=4)
     assert {(a.resource, a.amount) for a in book.current(0.0)} == {
         ("memory", 1), ("gpu_memory", 2), ("cpu", 3), ("power", 4)
@@ -50,7 +53,9 @@ def test_each_resource_is_an_announcement_of_its_own(book):
     assert all(a.duration == math.inf for a in book.current(0.0))
 
 
-def test_cancelling_is_idempotent_and_takes_only_its_own(book, clock):
+def test_cancelling_is_idempotent_and_takes_only_its_own(
+    book: AnnouncementBook, clock: VirtualClock
+) -> None:
     handle = book.announce(memory_mb=100, gpu_memory_mb=50)
     book.announce(memory_mb=100)
     handle.cancel()
@@ -58,13 +63,15 @@ def test_cancelling_is_idempotent_and_takes_only_its_own(book, clock):
     assert amounts(book, clock.monotonic()) == [100]
 
 
-def test_as_a_context_it_ends_with_it(book, clock):
+def test_as_a_context_it_ends_with_it(book: AnnouncementBook, clock: VirtualClock) -> None:
     with book.announce(memory_mb=100):
         assert amounts(book, clock.monotonic()) == [100]
     assert amounts(book, clock.monotonic()) == []
 
 
-def test_admitted_work_consumes_the_oldest_that_has_begun_or_is_about_to(book, clock):
+def test_admitted_work_consumes_the_oldest_that_has_begun_or_is_about_to(
+    book: AnnouncementBook, clock: VirtualClock
+) -> None:
     book.announce(memory_mb=500, starts_in=SOON + 1)
     book.announce(memory_mb=200)
     book.announce(memory_mb=300)
@@ -77,7 +84,9 @@ def test_admitted_work_consumes_the_oldest_that_has_begun_or_is_about_to(book, c
 
 
 @given(st.lists(st.floats(1, 1000), max_size=8), st.lists(st.floats(0, 1000), max_size=8))
-def test_consuming_takes_away_what_is_used_and_no_more(announced, used):
+def test_consuming_takes_away_what_is_used_and_no_more(
+    announced: list[float], used: list[float]
+) -> None:
     book = AnnouncementBook(VirtualClock().monotonic)
     for amount in announced:
         book.announce(memory_mb=amount)
@@ -101,14 +110,14 @@ def test_consuming_takes_away_what_is_used_and_no_more(announced, used):
         {"memory_mb": 1, "duration": math.nan},
     ],
 )
-def test_what_cannot_be_is_refused(book, options):
+def test_what_cannot_be_is_refused(book: AnnouncementBook, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         book.announce(**options)
     assert book.current(0.0) == ()
 
 
-def test_many_threads_announce_and_cancel(book, clock):
-    def work():
+def test_many_threads_announce_and_cancel(book: AnnouncementBook, clock: VirtualClock) -> None:
+    def work() -> None:
         for _ in range(200):
             book.announce(memory_mb=1).cancel()
         book.announce(memory_mb=1)

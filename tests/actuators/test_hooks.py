@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,11 @@ from amptalk.actuators.hooks import Hook
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
 
+Seen = list[tuple[object, ...]]
 
-def hook(release, **options):
-    return Hook("h", release, **{"resource": "memory", **options})
+
+def hook(release: Callable[..., object], *, restore: Callable[[], object] | None = None) -> Hook:
+    return Hook("h", release, resource="memory", restore=restore)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +32,17 @@ def hook(release, **options):
         (lambda seen: functools.partial(lambda a, need: seen.append((need,)), 1), (7.0,)),
     ],
 )
-def test_the_need_is_passed_to_functions_that_take_it(function, given):
-    seen: list[tuple[object, ...]] = []
+def test_the_need_is_passed_to_functions_that_take_it(
+    function: Callable[[Seen], Callable[..., object]], given: tuple[object, ...]
+) -> None:
+    seen: Seen = []
     hook(function(seen)).apply(7.0)
     assert seen == [given]
 
 
-def test_a_cache_clear_can_be_given_as_it_is():
+def test_a_cache_clear_can_be_given_as_it_is() -> None:
     @functools.lru_cache
-    def cached(x):
+    def cached(x: int) -> int:
         return x
 
     cached(1)
@@ -44,27 +50,27 @@ def test_a_cache_clear_can_be_given_as_it_is():
     assert cached.cache_info().currsize == 0
 
 
-def test_with_restore_it_is_a_switch():
-    done = []
+def test_with_restore_it_is_a_switch() -> None:
+    done: list[str] = []
     switch = hook(lambda: done.append("unload"), restore=lambda: done.append("load"))
     switch.undo()
     assert done == []
     assert switch.available() is None
     switch.apply(1.0)
-    assert "restored" in switch.available()
+    assert "restored" in (switch.available() or "")
     switch.undo()
     switch.undo()
     assert done == ["unload", "load"]
     assert switch.available() is None
 
 
-def test_without_restore_it_may_be_called_again():
+def test_without_restore_it_may_be_called_again() -> None:
     once = hook(lambda: None)
     once.apply(1.0)
     assert once.available() is None
 
 
-def test_one_that_raises_counts_as_not_done():
+def test_one_that_raises_counts_as_not_done() -> None:
     restored = []
     switch = hook(lambda: 1 / 0, restore=lambda: restored.append(1))
     with pytest.raises(ZeroDivisionError):
@@ -74,7 +80,7 @@ def test_one_that_raises_counts_as_not_done():
     assert restored == []
 
 
-async def _asynchronous():
+async def _asynchronous() -> None:
     pass
 
 
@@ -95,8 +101,8 @@ async def _asynchronous():
         {"name": " "},
     ],
 )
-def test_what_cannot_be_is_refused_and_named(options):
-    given = {"name": "h", "release": lambda: None, "resource": "memory", **options}
+def test_what_cannot_be_is_refused_and_named(options: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"name": "h", "release": lambda: None, "resource": "memory", **options}
     with pytest.raises(ConfigurationError) as error:
         Hook(given.pop("name"), given.pop("release"), **given)
     assert repr(next(iter(options.values()))) in str(error.value)

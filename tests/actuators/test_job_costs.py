@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from amptalk.actuators.job_costs import KEPT_NAMES, KEPT_RUNS, JobCosts
 
 
-def test_of_few_runs_the_largest_peak_counts_and_of_twenty_the_second_largest():
+def test_of_few_runs_the_largest_peak_counts_and_of_twenty_the_second_largest() -> None:
     costs = JobCosts()
     for peak in range(1, 20):
         costs.add("a", 1.0, {"memory": peak})
@@ -22,7 +22,7 @@ def test_of_few_runs_the_largest_peak_counts_and_of_twenty_the_second_largest():
 
 
 @given(st.lists(st.floats(-10, 1000), min_size=1, max_size=60))
-def test_the_estimate_is_one_of_the_last_runs_and_never_negative(peaks):
+def test_the_estimate_is_one_of_the_last_runs_and_never_negative(peaks: list[float]) -> None:
     costs = JobCosts()
     for peak in peaks:
         costs.add("a", 1.0, {"memory": peak})
@@ -31,7 +31,7 @@ def test_the_estimate_is_one_of_the_last_runs_and_never_negative(peaks):
     assert sum(peak > costs.expected("a")["memory"] for peak in last) <= 1
 
 
-def test_a_run_without_a_peak_teaches_only_its_duration():
+def test_a_run_without_a_peak_teaches_only_its_duration() -> None:
     costs = JobCosts()
     costs.add("short", 0.1, {})
     assert costs.expected("short") == {}
@@ -41,7 +41,7 @@ def test_a_run_without_a_peak_teaches_only_its_duration():
     assert costs.expected("never seen") == {}
 
 
-def test_the_name_not_used_for_longest_is_forgotten_first():
+def test_the_name_not_used_for_longest_is_forgotten_first() -> None:
     costs = JobCosts()
     for number in range(KEPT_NAMES):
         costs.add(f"job{number}", 1.0, {})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from amptalk.actuators.runner import PATIENCE, ActionRunner
 from amptalk.actuators.verdicts import Measurement
 from amptalk.clock import VirtualClock
-from amptalk.model.action import Verdict
+from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.level import Level
 from tests.actuators.support import Step, state
 from tests.helpers import eventually
@@ -19,48 +20,52 @@ from tests.helpers import eventually
 class World:
     """A virtual machine with one resource and a runner that acts on it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.clock = VirtualClock()
         self.runner = ActionRunner(self.clock)
         self.value = 900.0
-        self.measured_at = None
+        self.measured_at: float | None = None
 
-    def start(self, step, need=200.0, **options):
+    def start(self, step: Step, need: float = 200.0, slope: float = 0.0) -> bool:
         return self.runner.start(
-            step, need, state(self.value, Level.CRITICAL, **options), self.clock.monotonic(), 0.0
+            step, need, state(self.value, Level.CRITICAL, slope=slope), self.clock.monotonic(), 0.0
         )
 
-    def finish(self, step):
+    def finish(self, step: Step) -> None:
         eventually(lambda: not self.runner.threads.busy(step.name), f"{step.name} came back")
 
-    def poll(self, seconds=1.0):
+    def poll(self, seconds: float = 1.0) -> list[ActionReport]:
         now = self.clock.advance(seconds)
         at = now if self.measured_at is None else self.measured_at
         return self.runner.poll(now, lambda resource: Measurement(self.value, at))
 
-    def run(self, step, need=200.0, **options):
+    def run(self, step: Step, need: float = 200.0, slope: float = 0.0) -> ActionReport:
         """Start, finish and verify one step; returns its report."""
-        assert self.start(step, need, **options)
+        assert self.start(step, need, slope)
         self.finish(step)
         (report,) = self.poll()
         return report
 
-    def free(self, amount):
-        def do(need):
+    def reason(self, step: Step) -> str:
+        """Why a step cannot be started now; empty when it can."""
+        return self.runner.unavailable(step, self.clock.monotonic()) or ""
+
+    def free(self, amount: float) -> Callable[[float], None]:
+        def do(need: float) -> None:
             self.value -= amount
 
         return do
 
 
 @pytest.fixture
-def world():
+def world() -> Iterator[World]:
     made = World()
     yield made
     made.runner.threads.stop(2)
 
 
 @pytest.fixture
-def gate():
+def gate() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
@@ -75,7 +80,7 @@ def gate():
         (-80, Verdict.NO_EFFECT),
     ],
 )
-def test_the_verdict_is_measured(world, freed, verdict):
+def test_the_verdict_is_measured(world: World, freed: float, verdict: Verdict) -> None:
     report = world.run(Step(do=world.free(freed)))
     assert report.verdict is verdict
     assert (report.before, report.after, report.freed) == (900, 900 - freed, freed)
@@ -83,20 +88,20 @@ def test_the_verdict_is_measured(world, freed, verdict):
     assert report.level is Level.CRITICAL
 
 
-def test_a_step_is_in_flight_until_its_effect_has_settled(world):
+def test_a_step_is_in_flight_until_its_effect_has_settled(world: World) -> None:
     step = Step(latency=5.0, do=world.free(300))
     world.start(step)
     world.finish(step)
     for _ in range(4):
         assert world.poll() == []
         assert world.runner.in_flight == {"memory"}
-        assert "verified" in world.runner.unavailable(step, world.clock.monotonic())
+        assert "verified" in world.reason(step)
     assert [r.verdict for r in world.poll()] == [Verdict.WORKED]
     assert world.runner.in_flight == set()
     assert world.runner.unavailable(step, world.clock.monotonic()) is None
 
 
-def test_an_older_measurement_verifies_nothing(world):
+def test_an_older_measurement_verifies_nothing(world: World) -> None:
     step = Step(do=world.free(300))
     world.start(step)
     world.measured_at = world.clock.monotonic() - 1
@@ -108,7 +113,7 @@ def test_an_older_measurement_verifies_nothing(world):
     assert "no measurement of memory" in report.detail
 
 
-def test_a_missing_sensor_is_unverifiable(world):
+def test_a_missing_sensor_is_unverifiable(world: World) -> None:
     step = Step(do=world.free(300))
     world.start(step)
     world.finish(step)
@@ -117,7 +122,7 @@ def test_a_missing_sensor_is_unverifiable(world):
     assert world.poll(PATIENCE)[0].verdict is Verdict.UNVERIFIABLE
 
 
-def test_without_a_measurement_before_nothing_is_claimed_or_learned(world):
+def test_without_a_measurement_before_nothing_is_claimed_or_learned(world: World) -> None:
     world.value = math.nan
     step = Step()
     world.start(step)
@@ -127,8 +132,8 @@ def test_without_a_measurement_before_nothing_is_claimed_or_learned(world):
     assert world.runner.learned == {}
 
 
-def test_what_raises_is_denied_with_the_error(world):
-    def fail(need):
+def test_what_raises_is_denied_with_the_error(world: World) -> None:
+    def fail(need: float) -> None:
         raise OSError("device busy")
 
     report = world.run(Step(do=fail))
@@ -136,10 +141,12 @@ def test_what_raises_is_denied_with_the_error(world):
     assert report.detail == "raised OSError: device busy"
 
 
-def test_what_hangs_is_denied_at_its_deadline_and_others_go_on(world, gate):
+def test_what_hangs_is_denied_at_its_deadline_and_others_go_on(
+    world: World, gate: threading.Event
+) -> None:
     hanging = Step("hang", do=lambda need: gate.wait())
     world.start(hanging)
-    eventually(lambda: hanging.calls, "the hook began")
+    eventually(lambda: bool(hanging.calls), "the hook began")
     assert world.poll(1.0) == []
     (report,) = world.poll(1.5)
     assert report.verdict is Verdict.DENIED
@@ -155,31 +162,33 @@ def test_what_hangs_is_denied_at_its_deadline_and_others_go_on(world, gate):
     assert "finished late" in late.detail
 
 
-def test_a_liar_is_without_effect_and_then_in_quarantine(world):
+def test_a_liar_is_without_effect_and_then_in_quarantine(world: World) -> None:
     liar = Step("liar", do=lambda need: "freed 500 MB", expected=500)
     assert world.run(liar).verdict is Verdict.NO_EFFECT
     assert world.runner.unavailable(liar, world.clock.monotonic()) is None
     assert world.run(liar).verdict is Verdict.NO_EFFECT
-    assert "quarantine for 60 s" in world.runner.unavailable(liar, world.clock.monotonic())
+    assert "quarantine for 60 s" in world.reason(liar)
     world.clock.advance(61)
     assert world.runner.unavailable(liar, world.clock.monotonic()) is None
     assert world.runner.learned["liar"] == 0
 
 
-def test_a_liar_is_found_out_while_use_grows_steadily_and_a_helper_is_not_blamed(world):
-    def grow(need):
+def test_a_liar_is_found_out_while_use_grows_steadily_and_a_helper_is_not_blamed(
+    world: World,
+) -> None:
+    def grow(need: float) -> None:
         world.value += 100
 
     for _ in range(2):
         report = world.run(Step("liar", do=grow), slope=100.0)
         assert "growing by 100.0 MB/s" in report.detail
-    assert "quarantine" in world.runner.unavailable(Step("liar"), world.clock.monotonic())
+    assert "quarantine" in world.reason(Step("liar"))
     for _ in range(3):  # frees as much as grows meanwhile: nothing is seen, nothing is blamed
         assert world.run(Step("helper"), slope=100.0).verdict is Verdict.NO_EFFECT
     assert world.runner.unavailable(Step("helper"), world.clock.monotonic()) is None
 
 
-def test_the_effect_is_learned_from_steps_that_ran_alone(world):
+def test_the_effect_is_learned_from_steps_that_ran_alone(world: World) -> None:
     world.run(Step("alone", do=world.free(100)))
     assert world.runner.learned == {"alone": 100}
     first, second = Step("first", do=world.free(100)), Step("second", do=world.free(50))
@@ -195,7 +204,9 @@ def test_the_effect_is_learned_from_steps_that_ran_alone(world):
     assert world.runner.learned == {"alone": 100}
 
 
-def test_restoring_is_reported_only_when_it_fails(world):
+def test_restoring_is_reported_only_when_it_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     step = Step()
     now = world.clock.monotonic()
     assert world.runner.undo(step, state(100), now, 0.0)
@@ -203,10 +214,10 @@ def test_restoring_is_reported_only_when_it_fails(world):
     assert world.poll() == []
     assert step.undone == 1
 
-    def fail():
+    def fail() -> None:
         raise RuntimeError("model file is gone")
 
-    step.undo = fail
+    monkeypatch.setattr(step, "undo", fail)
     world.runner.undo(step, state(100), now, 0.0)
     world.finish(step)
     (report,) = world.poll()
@@ -214,13 +225,15 @@ def test_restoring_is_reported_only_when_it_fails(world):
     assert report.verdict is Verdict.DENIED
 
 
-def test_an_available_that_raises_makes_it_unavailable(world):
+def test_an_available_that_raises_makes_it_unavailable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     step = Step()
-    step.available = lambda: 1 / 0
-    assert "ZeroDivisionError" in world.runner.unavailable(step, 0.0)
+    monkeypatch.setattr(step, "available", lambda: 1 / 0)
+    assert "ZeroDivisionError" in world.reason(step)
 
 
-def test_what_apply_says_of_itself_is_added_to_the_report(world):
+def test_what_apply_says_of_itself_is_added_to_the_report(world: World) -> None:
     step = Step(do=world.free(300))
     step.detail = "garbage collection only"
     assert world.run(step).detail == "garbage collection only"

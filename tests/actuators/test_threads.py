@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from amptalk.actuators.threads import MOST_THREADS, ActionThreads
+from amptalk.actuators.threads import MOST_THREADS, ActionThreads, Call
 from amptalk.clock import SystemClock, VirtualClock
 from tests.helpers import eventually
 
 
 @pytest.fixture
-def gate():
+def gate() -> Iterator[threading.Event]:
     """Set at the end, so that whatever hangs on it comes back."""
     event = threading.Event()
     yield event
@@ -21,46 +22,56 @@ def gate():
 
 
 @pytest.fixture
-def threads():
+def threads() -> Iterator[ActionThreads]:
     made = ActionThreads(SystemClock())
     yield made
     made.stop(2)
 
 
-def actions():
+def actions() -> int:
     return sum(thread.name == "amptalk-action" for thread in threading.enumerate())
 
 
-def test_no_thread_before_the_first_call(threads):
+def called(threads: ActionThreads, key: str, function: Callable[[], object]) -> Call:
+    """A call that was taken on."""
+    call = threads.call(key, function, 2)
+    assert call is not None
+    return call
+
+
+def finished(call: Call) -> Call:
+    eventually(lambda: call.done, f"call {call.key!r} is done")
+    return call
+
+
+def test_no_thread_before_the_first_call(threads: ActionThreads) -> None:
     before = actions()
     threads.check(1e9)
     assert actions() == before
     assert not threads.active
 
 
-def test_a_call_runs_elsewhere_and_one_thread_serves_many(threads):
-    seen = []
+def test_a_call_runs_elsewhere_and_one_thread_serves_many(threads: ActionThreads) -> None:
+    seen: list[int] = []
     for number in range(5):
-        call = threads.call(f"k{number}", lambda: seen.append(threading.get_ident()), 2)
-        eventually(lambda call=call: call.done, "call done")
+        finished(called(threads, f"k{number}", lambda: seen.append(threading.get_ident())))
     assert len(set(seen)) == 1
     assert threading.get_ident() not in seen
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()])
-def test_what_a_call_raises_is_kept_and_the_thread_lives_on(threads, error):
-    def fail():
+def test_what_a_call_raises_is_kept_and_the_thread_lives_on(
+    threads: ActionThreads, error: BaseException
+) -> None:
+    def fail() -> None:
         raise error
 
-    call = threads.call("bad", fail, 2)
-    eventually(lambda: call.done, "call done")
+    call = finished(called(threads, "bad", fail))
     assert call.error == f"{type(error).__name__}: {error}"
-    again = threads.call("bad", lambda: None, 2)
-    eventually(lambda: again.done, "second call done")
-    assert again.error is None
+    assert finished(called(threads, "bad", lambda: None)).error is None
 
 
-def test_one_key_runs_once_at_a_time(threads, gate):
+def test_one_key_runs_once_at_a_time(threads: ActionThreads, gate: threading.Event) -> None:
     assert threads.call("k", gate.wait, 2) is not None
     assert threads.busy("k")
     assert threads.call("k", gate.wait, 2) is None
@@ -69,12 +80,12 @@ def test_one_key_runs_once_at_a_time(threads, gate):
     assert threads.call("k", lambda: None, 2) is not None
 
 
-def test_more_hanging_calls_than_threads_do_not_stop_the_next_one(gate):
+def test_more_hanging_calls_than_threads_do_not_stop_the_next_one(gate: threading.Event) -> None:
     clock = VirtualClock()
     threads = ActionThreads(clock)
-    hanging = [threads.call(f"h{i}", gate.wait, 2) for i in range(MOST_THREADS)]
+    hanging = [called(threads, f"h{i}", gate.wait) for i in range(MOST_THREADS)]
     eventually(lambda: all(call.started == call.started for call in hanging), "all began")
-    last = threads.call("last", lambda: None, 2)
+    last = called(threads, "last", lambda: None)
     threads.check(clock.monotonic() + 1)
     assert not last.done
     assert not any(call.overdue for call in hanging)
@@ -87,21 +98,22 @@ def test_more_hanging_calls_than_threads_do_not_stop_the_next_one(gate):
     eventually(lambda: actions() == 0, "no thread is left")
 
 
-def test_stop_waits_for_calls_but_not_for_ever_and_a_later_call_starts_anew(gate):
+def test_stop_waits_for_calls_but_not_for_ever_and_a_later_call_starts_anew(
+    gate: threading.Event,
+) -> None:
     threads = ActionThreads(SystemClock())
     threads.call("hang", gate.wait, 60)
     threads.stop(0.05)
-    call = threads.call("next", lambda: None, 2)
-    eventually(lambda: call.done, "call after a stop")
+    finished(called(threads, "next", lambda: None))
     threads.stop(0.05)
     gate.set()
     eventually(lambda: actions() == 0, "no thread is left")
 
 
-def test_calls_from_many_threads_all_run(threads):
-    done = []
+def test_calls_from_many_threads_all_run(threads: ActionThreads) -> None:
+    done: list[int] = []
 
-    def work(number):
+    def work(number: int) -> None:
         for i in range(20):
             while threads.call(f"{number}-{i}", lambda: done.append(1), 2) is None:
                 pass
@@ -114,21 +126,23 @@ def test_calls_from_many_threads_all_run(threads):
     eventually(lambda: len(done) == 100, "100 calls")
 
 
-def test_without_a_thread_to_be_had_the_call_waits_for_the_next_check(threads, monkeypatch):
-    def refuse(self):
+def test_without_a_thread_to_be_had_the_call_waits_for_the_next_check(
+    threads: ActionThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
-        call = threads.call("k", lambda: None, 2)
+        call = called(threads, "k", lambda: None)
         threads.check(0)
     assert not call.done
     threads.check(0)
-    eventually(lambda: call.done, "call done")
+    finished(call)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_frozen_one_calls_nothing():
+def test_a_frozen_one_calls_nothing() -> None:
     threads = ActionThreads(SystemClock())
     threads.freeze()
     assert threads.call("k", lambda: None, 2) is None

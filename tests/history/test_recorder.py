@@ -407,12 +407,17 @@ def test_a_forked_child_writes_nothing_and_does_not_keep_the_lock(tmp_path: Path
     with pytest.raises(MetricsFileError, match="is recording"):
         Recorder(path, 1.0)
     reading, writing = os.pipe()
+    started, starting = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(writing)
+        os.write(starting, b"1")
         os.read(reading, 1)  # lives on until the parent has let go
         os._exit(0)
     os.close(reading)
+    os.close(starting)
+    os.read(started, 1)  # before that the child still shares the file
+    os.close(started)
     try:
         recorder.record(sample(3.0, {FIELD: 7.0}))
         recorder.close()

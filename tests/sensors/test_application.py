@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from amptalk.sensors.processes import AT_MOST, Process
+from amptalk.sensors.process import Process
+from amptalk.sensors.processes import AT_MOST
 from amptalk.sensors.procstat import ProcessStat
 from tests.sensors.trees import PID, ROLLUP, Tree, check_reasons, opened
 
@@ -36,6 +37,23 @@ def test_memory_grows_with_anonymous_memory_between_exact_readings(tree: Tree) -
         assert suite.read().application.memory_mb == pytest.approx(70000 / 1024 - 40)
 
 
+def test_memory_is_never_below_zero_and_what_grows_anew_is_counted_in_full(tree: Tree) -> None:
+    with opened(tree.suite()) as suite:
+        tree.process(PID, resident_mb=35)  # 5 MiB anonymous, less than others are charged with
+        assert suite.read().application.anonymous_mb == 0.0
+        tree.process(PID, resident_mb=135)
+        assert suite.read().application.anonymous_mb == 100.0
+
+
+def test_shared_memory_that_was_let_go_is_not_counted_any_more(tree: Tree) -> None:
+    with opened(tree.suite()) as suite:
+        tree.process(PID, resident_mb=72, shared_mb=2)
+        assert suite.read().application.memory_mb == pytest.approx(60000 / 1024 + 2)
+        tree.process(PID, resident_mb=72, shared_mb=2, rollup=ROLLUP.replace("10000 kB", "1000 kB"))
+        tree.clock.advance(30)  # far less than 60 s: 28 MiB less of shared pages is worth a look
+        assert suite.read().application.shared_mb == pytest.approx(1000 / 1024)
+
+
 def test_exact_memory_is_read_again_after_60_s(tree: Tree) -> None:
     with opened(tree.suite()) as suite:
         tree.put(f"proc/{PID}/smaps_rollup", ROLLUP.replace("60000", "61000"))
@@ -56,16 +74,18 @@ def test_exact_memory_is_read_sooner_when_shared_pages_have_grown(tree: Tree) ->
 
 
 def test_exact_memory_is_watched_while_processes_share_much(tree: Tree) -> None:
-    tree.process(PID, resident_mb=200)  # 170 MiB anonymous, of which 60 000 KiB by share
+    sharing = ROLLUP.replace("71680", "174080")  # 170 MiB, of which 60 000 KiB by share
+    tree.process(PID, resident_mb=200, rollup=sharing)
     with opened(tree.suite()) as suite:
-        tree.put(f"proc/{PID}/smaps_rollup", ROLLUP.replace("60000", "90000"))
+        tree.put(f"proc/{PID}/smaps_rollup", sharing.replace("60000", "90000"))
         tree.clock.advance(30)
         assert suite.read().application.anonymous_mb == 90000 / 1024
 
 
 def test_a_new_process_is_a_bound_until_the_exact_reading(tree: Tree) -> None:
     with opened(tree.suite()) as suite:
-        tree.process(5000, PID, resident_mb=50, shared_mb=0)
+        alone = "Pss: 10000 kB\nPss_Anon: 10000 kB\nPss_File: 0 kB\nAnonymous: 10000 kB\n"
+        tree.process(5000, PID, resident_mb=50, shared_mb=0, rollup=alone)
         tree.process(PID, children=(5000,))
         sample = suite.read()
         assert sample.application.processes == 2
@@ -75,7 +95,8 @@ def test_a_new_process_is_a_bound_until_the_exact_reading(tree: Tree) -> None:
         assert "upper bound" in sample.provenance["memory_used_mb"].source
         tree.clock.advance(30)
         sample = suite.read()
-        assert sample.application.memory_mb == pytest.approx(2 * 70000 / 1024)
+        assert sample.application.memory_mb == pytest.approx(70000 / 1024 + 50)
+        assert sample.application.pss_mb == pytest.approx(110000 / 1024)
         assert sample.provenance["memory_used_mb"].method == "derived"
 
 
@@ -105,21 +126,29 @@ def test_old_kernels_without_pss_anon_give_an_upper_bound(tree: Tree) -> None:
     tree.put(f"proc/{PID}/status", "Name: x\nRssShmem:\t 5000 kB\n")
     with opened(tree.suite()) as suite:
         sample = suite.read()
-    assert sample.application.memory_mb == 70000 / 1024
-    assert sample.application.file_mb == 30000 / 1024
+    assert sample.application.memory_mb == 70 + 5000 / 1024
+    assert sample.application.file_mb == pytest.approx((100000 - 71680 - 5000) / 1024)
     assert sample.provenance["memory_used_mb"].method == "estimated"
+
+
+def test_old_kernels_without_pss_anon_take_no_more_than_the_proportional_set(tree: Tree) -> None:
+    rollup = "Pss: 50000 kB\nAnonymous: 71680 kB\n"
+    tree.process(PID, rollup=rollup)
+    tree.put(f"proc/{PID}/status", "Name: x\nRssShmem:\t 5000 kB\n")
+    with opened(tree.suite()) as suite:
+        assert suite.read().application.memory_mb == pytest.approx(50000 / 1024)
 
 
 def test_without_smaps_rollup_memory_is_the_resident_set_by_kind(tree: Tree) -> None:
     tree.remove(f"proc/{PID}/smaps_rollup")
     tree.put(
         f"proc/{PID}/status",
-        "RssAnon: 80000 kB\nRssShmem: 5000 kB\nRssFile: 15000 kB\nVmSwap: 7 kB\n",
+        "RssAnon: 71680 kB\nRssShmem: 5000 kB\nRssFile: 15000 kB\nVmSwap: 7 kB\n",
     )
     with opened(tree.suite()) as suite:
         sample = suite.read()
     check_reasons(sample)
-    assert sample.application.memory_mb == 85000 / 1024
+    assert sample.application.memory_mb == 70 + 5000 / 1024
     assert sample.application.file_mb == 15000 / 1024
     assert "smaps_rollup is not readable" in sample.missing["application.pss_mb"]
     assert sample.provenance["memory_used_mb"].method == "estimated"

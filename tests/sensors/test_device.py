@@ -115,7 +115,7 @@ def test_cpu_counts_waiting_as_idle_steal_as_busy_and_guest_once(tree: Tree) -> 
         )
         tree.clock.advance(1)
         sample = suite.read()
-    assert sample.cpu_percent_per_core == (pytest.approx(37.5), 0.0)
+    assert sample.cpu_percent_per_core == pytest.approx((37.5, 0.0))
     assert sample.cpu_percent == pytest.approx(100 * 30 / 180)
 
 

@@ -47,12 +47,12 @@ pswpout 7
 pgalloc_dma 0
 """
 ROLLUP = """00400000-7fff0000 ---p 00000000 00:00 0                          [rollup]
-Rss:              120000 kB
+Rss:              102400 kB
 Pss:              100000 kB
 Pss_Anon:          60000 kB
 Pss_File:          30000 kB
 Pss_Shmem:         10000 kB
-Anonymous:         65000 kB
+Anonymous:         71680 kB
 Swap:               2000 kB
 SwapPss:            1000 kB
 """

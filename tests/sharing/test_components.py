@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amptalk.model.errors import ConfigurationError, NeverFitsError
-from amptalk.model.resource import CPU, MEMORY
+from amptalk.model.resource import CPU, MEMORY, Resource
 from amptalk.model.sample import FIELDS, INDEX, Sample
 from amptalk.sharing.components import ComponentBook
 from amptalk.sharing.holdings import SETTLE_SECONDS
@@ -19,12 +21,12 @@ LIMITS = ((MEMORY, 1000.0), (CPU, 100.0))
 
 
 class Call:
-    def __init__(self, function):
+    def __init__(self, function: Callable[[], object]) -> None:
         self.function = function
         self.done = False
-        self.error = None
+        self.error: str | None = None
 
-    def run(self):
+    def run(self) -> None:
         try:
             self.function()
         except Exception as error:
@@ -35,28 +37,28 @@ class Call:
 class Later:
     """A runner whose calls happen when the test says so."""
 
-    def __init__(self):
-        self.calls = {}
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}
 
-    def call(self, key, function, deadline):
+    def call(self, key: str, function: Callable[[], object], deadline: float) -> Call | None:
         if key in self.calls:
             return None
         self.calls[key] = Call(function)
         return self.calls[key]
 
-    def run(self):
+    def run(self) -> None:
         for key in list(self.calls):
             self.calls.pop(key).run()
 
 
 class World:
-    def __init__(self, limits=LIMITS):
+    def __init__(self, limits: Sequence[tuple[Resource, float]] = LIMITS) -> None:
         self.runner = Later()
         self.book = ComponentBook(limits, self.runner)
         self.now = 1000.0
         self.used = 0.0
 
-    def apply(self, seconds=1.0, run=True, **grants):
+    def apply(self, seconds: float = 1.0, run: bool = True, **grants: float) -> None:
         self.now += seconds
         row = [math.nan] * len(FIELDS)
         row[INDEX["memory_used_mb"]] = self.used
@@ -65,16 +67,16 @@ class World:
         if run:
             self.runner.run()
 
-    def charged(self):
+    def charged(self) -> dict[str, float]:
         return {row.component: row.charged for row in self.book.shares()}
 
 
 @pytest.fixture
-def world():
+def world() -> World:
     return World()
 
 
-def test_a_component_begins_with_its_minimum_and_is_asked_for(world):
+def test_a_component_begins_with_its_minimum_and_is_asked_for(world: World) -> None:
     asr = world.book.register("asr", memory_mb=(200, 800), cpu_percent=(10, 60), weight=2)
     assert (asr.grant("memory"), asr.grant("cpu")) == (200, 10)
     assert world.book.asks()["asr"]["memory"] == (200, 800, 2, 0)
@@ -83,18 +85,18 @@ def test_a_component_begins_with_its_minimum_and_is_asked_for(world):
         asr.grant("gpu_memory")
 
 
-def test_without_a_limit_everything_asked_for_is_there():
+def test_without_a_limit_everything_asked_for_is_there() -> None:
     book = World(()).book
     assert book.register("asr", memory_mb=(200, 800)).grant("memory") == 800
 
 
-def test_growth_waits_until_the_shrink_is_measured(world):
-    heard = []
+def test_growth_waits_until_the_shrink_is_measured(world: World) -> None:
+    heard: list[tuple[str, str, float]] = []
     a = world.book.register(
-        "a", memory_mb=(100, 900), on_shrink=lambda *what: heard.append(("a", *what))
+        "a", memory_mb=(100, 900), on_shrink=lambda r, t: heard.append(("a", r, t))
     )
     b = world.book.register(
-        "b", memory_mb=(100, 900), on_grow=lambda *what: heard.append(("b", *what))
+        "b", memory_mb=(100, 900), on_grow=lambda r, t: heard.append(("b", r, t))
     )
     world.apply(a=900.0, b=100.0)
     assert (a.grant("memory"), b.grant("memory")) == (900, 100)
@@ -112,7 +114,7 @@ def test_growth_waits_until_the_shrink_is_measured(world):
     assert world.charged() == {"a": 300, "b": 700}
 
 
-def test_a_shrink_of_what_was_never_used_counts_after_the_settle_time(world):
+def test_a_shrink_of_what_was_never_used_counts_after_the_settle_time(world: World) -> None:
     world.book.register("a", memory_mb=(100, 900))
     b = world.book.register("b", memory_mb=(100, 900))
     world.apply(a=900.0, b=100.0)
@@ -124,7 +126,7 @@ def test_a_shrink_of_what_was_never_used_counts_after_the_settle_time(world):
     assert b.grant("memory") == 700
 
 
-def test_one_that_lies_gets_others_nothing(world):
+def test_one_that_lies_gets_others_nothing(world: World) -> None:
     world.book.register("liar", memory_mb=(100, 900), on_shrink=lambda r, t: "done, freed it")
     b = world.book.register("b", memory_mb=(100, 900))
     world.apply(liar=900.0, b=100.0)
@@ -137,10 +139,10 @@ def test_one_that_lies_gets_others_nothing(world):
     assert b.grant("memory") == 700
 
 
-def test_one_that_raises_stays_charged_and_is_asked_again(world):
-    asked = []
+def test_one_that_raises_stays_charged_and_is_asked_again(world: World) -> None:
+    asked: list[float] = []
 
-    def shrink(resource, target):
+    def shrink(resource: str, target: float) -> None:
         asked.append(target)
         if len(asked) < 3:
             raise OSError("busy")
@@ -160,7 +162,7 @@ def test_one_that_raises_stays_charged_and_is_asked_again(world):
     assert world.book.shares()[0].note == ""
 
 
-def test_one_that_hangs_stays_charged_until_it_comes_back(world):
+def test_one_that_hangs_stays_charged_until_it_comes_back(world: World) -> None:
     world.book.register("a", memory_mb=(100, 900), on_shrink=lambda r, t: None)
     b = world.book.register("b", memory_mb=(100, 900))
     world.apply(a=900.0, b=100.0)
@@ -173,8 +175,8 @@ def test_one_that_hangs_stays_charged_until_it_comes_back(world):
     assert b.grant("memory") == 700
 
 
-def test_a_later_target_reaches_a_component_that_was_busy(world):
-    heard = []
+def test_a_later_target_reaches_a_component_that_was_busy(world: World) -> None:
+    heard: list[float] = []
     world.book.register("a", memory_mb=(0, 900), on_shrink=lambda r, t: heard.append(t),
                         on_grow=lambda r, t: heard.append(t))  # fmt: skip
     world.apply(a=900.0)
@@ -186,7 +188,7 @@ def test_a_later_target_reaches_a_component_that_was_busy(world):
     assert heard == [900, 500, 200]
 
 
-def test_a_new_component_waits_for_its_minimum_while_others_hold_everything(world):
+def test_a_new_component_waits_for_its_minimum_while_others_hold_everything(world: World) -> None:
     world.book.register("a", memory_mb=(100, 1000))
     world.apply(a=1000.0)
     late = world.book.register("late", memory_mb=(300, 500))
@@ -199,7 +201,7 @@ def test_a_new_component_waits_for_its_minimum_while_others_hold_everything(worl
     assert late.grant("memory") == 300
 
 
-def test_a_release_frees_what_was_held_and_is_idempotent(world):
+def test_a_release_frees_what_was_held_and_is_idempotent(world: World) -> None:
     a = world.book.register("a", memory_mb=(100, 1000))
     b = world.book.register("b", memory_mb=(100, 1000))
     world.apply(a=900.0, b=100.0)
@@ -216,7 +218,7 @@ def test_a_release_frees_what_was_held_and_is_idempotent(world):
         a.grant("memory")
 
 
-def test_demands_are_kept_until_said_otherwise(world):
+def test_demands_are_kept_until_said_otherwise(world: World) -> None:
     asr = world.book.register("asr", memory_mb=(200, 800), cpu_percent=(10, 60))
     asr.demand(memory_mb=400)
     asr.demand(cpu_percent=20)
@@ -227,15 +229,15 @@ def test_demands_are_kept_until_said_otherwise(world):
         asr.demand(memory_mb=-1)
 
 
-def test_trifles_are_not_worth_a_call_but_the_last_bit_to_the_maximum_is(world):
-    heard = []
+def test_trifles_are_not_worth_a_call_but_the_last_bit_to_the_maximum_is(world: World) -> None:
+    heard: list[float] = []
     world.book.register("a", memory_mb=(0, 803), on_grow=lambda r, t: heard.append(t))
     for grant in (800.0, 801.0, 802.0, 803.0):
         world.apply(a=grant)
     assert heard == [800, 803]
 
 
-def test_rows_tell_who_holds_what(world):
+def test_rows_tell_who_holds_what(world: World) -> None:
     world.book.register("asr", memory_mb=(200, 800), weight=2, priority=1).demand(memory_mb=300)
     (row,) = world.book.shares()
     assert (row.component, row.resource, row.unit, row.minimum, row.maximum) == (
@@ -264,22 +266,22 @@ def test_rows_tell_who_holds_what(world):
         {"memory_mb": (1, 2), "name": "taken"},
     ],
 )
-def test_what_cannot_be_is_refused(world, options):
+def test_what_cannot_be_is_refused(world: World, options: dict[str, Any]) -> None:
     world.book.register("taken", memory_mb=(1, 2))
     with pytest.raises(ConfigurationError):
         world.book.register(**{"name": "new", **options})
     assert set(world.book.asks()) == {"taken"}
 
 
-def test_minimums_beyond_a_limit_never_fit(world):
+def test_minimums_beyond_a_limit_never_fit(world: World) -> None:
     world.book.register("a", memory_mb=(600, 800))
     with pytest.raises(NeverFitsError, match=r"500 MB.*600 of 1000 MB"):
         world.book.register("b", memory_mb=(500, 600))
     world.book.register("b", memory_mb=(400, 600))
 
 
-def test_components_come_and_go_from_many_threads(world):
-    def work(number):
+def test_components_come_and_go_from_many_threads(world: World) -> None:
+    def work(number: int) -> None:
         for turn in range(50):
             world.book.register(f"{number}-{turn}", memory_mb=(1, 10)).release()
 
@@ -295,6 +297,7 @@ def test_components_come_and_go_from_many_threads(world):
 
 
 GRANTS = st.tuples(*[st.floats(100, 1000)] * 3)
+Tick = tuple[tuple[float, ...], float, float, bool, bool]
 
 
 @settings(max_examples=50, deadline=None)
@@ -304,11 +307,11 @@ GRANTS = st.tuples(*[st.floats(100, 1000)] * 3)
         max_size=25,
     )
 )
-def test_never_more_than_the_limit_is_charged_whatever_callbacks_do(ticks):
+def test_never_more_than_the_limit_is_charged_whatever_callbacks_do(ticks: list[Tick]) -> None:
     world = World()
     bad = [False]
 
-    def shrink(resource, target):
+    def shrink(resource: str, target: float) -> None:
         if bad[0]:
             raise RuntimeError
 
@@ -331,7 +334,7 @@ def test_never_more_than_the_limit_is_charged_whatever_callbacks_do(ticks):
     assert held == pytest.approx([500, 300, 200], rel=0.011), "it settles, but for trifles"
 
 
-def test_one_that_grows_again_while_it_shrinks_stays_charged_for_what_it_held(world):
+def test_one_that_grows_again_while_it_shrinks_stays_charged_for_what_it_held(world: World) -> None:
     a = world.book.register("a", memory_mb=(100, 900))
     world.apply(a=900.0)
     world.used = 900.0

@@ -50,7 +50,12 @@ def test_a_slow_callback_gets_the_latest_and_the_dropped_are_counted() -> None:
 
 def test_offering_to_a_hanging_callback_takes_no_time_and_closing_does_not_hang() -> None:
     entered, go = threading.Event(), threading.Event()
-    thread = CallbackThread(lambda _: (entered.set(), go.wait(DEADLINE)))
+
+    def hang(_: Sample) -> None:
+        entered.set()
+        go.wait(DEADLINE)
+
+    thread = CallbackThread(hang)
     try:
         thread.offer(sample({}))
         assert entered.wait(DEADLINE)

@@ -146,6 +146,8 @@ class Recorder:
             if self._map is not None:
                 with suppress(OSError):  # what is in the map reaches the disk later
                     os.fdatasync(self._fd)
+                # Closing alone unlocks only once no fork in the making has a copy either.
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
                 self._let_go()
 
     def abandon(self) -> None:

@@ -105,14 +105,16 @@ class Container:
         """Read one tick; `room_mb` and `cores` are the machine's, the most without a limit."""
         usage, working, limit, percent = self.memory.read(room_mb)
         cpu = self.cpu
-        if rates:
+        if rates and not cpu.lost:
             cpu.renew()
+        if cpu.lost:
+            return usage, working, limit, percent, NAN, NAN, NAN, NAN, self.memory.kills
         used, quota = cpu.cores, cpu.limit.amount
         share = 100.0 * used / (quota if quota < cores else cores)
         return (
             usage, working, limit, percent,
             100.0 if share > 100.0 else share, used,
-            NAN if cpu.lost else quota, cpu.throttled, self.memory.kills,
+            quota, cpu.throttled, self.memory.kills,
         )  # fmt: skip
 
     @property

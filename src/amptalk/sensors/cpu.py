@@ -16,8 +16,10 @@ from amptalk.sensors.files import KeptFile, SensorFault, garbled
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
-_SLACK = 1024
-"""Bytes asked for beyond the CPU lines, so that growing numbers do not cut one off."""
+_WHOLE = 65536
+"""Bytes asked for while the layout is not known."""
+_SLACK = 256
+"""Bytes asked for beyond twice the CPU lines, whose numbers grow."""
 
 
 class CpuSource(Source):
@@ -28,17 +30,22 @@ class CpuSource(Source):
 
     def __init__(self, roots: Roots, notes: Notes) -> None:
         super().__init__(notes)
-        self._file = KeptFile(f"{roots.proc}/stat", 16384)
-        self._width = 1
-        """Numbers in the line of a core: which core it is, and its counters."""
-        self._numbers: list[int] = []
-        """Which cores were online at the last reading."""
-        self._counters: list[tuple[int, int]] = []
+        self._file = KeptFile(f"{roots.proc}/stat", _WHOLE)
+        self._forget()
         self.percent = NAN
         self.cores = NAN
         """Online cores; `nan` when unknown."""
         self.per_core: tuple[float, ...] = ()
         notes.lose(("device.cpu_percent",), HISTORY)
+
+    def _forget(self) -> None:
+        self._file.size = _WHOLE
+        self._names = [b""]
+        """First words of the lines at the last reading: `cpu`, one for each core, `intr`."""
+        self._width = self._count = 1
+        """Words in a line of a core; words up to `intr`."""
+        self._cores: list[tuple[slice, int, int]] = []
+        """Of each core where its counters are among all words, busy and idle clock ticks."""
 
     @property
     def path(self) -> str:
@@ -53,67 +60,68 @@ class CpuSource(Source):
             self.lose(fault, self.path)
             self.percent = self.cores = NAN
             self.per_core = ()
-            self._numbers, self._counters = [], []
+            self._forget()
             return
         if self.lost:
             self.gain()
             self._notes.lose(("device.cpu_percent",), HISTORY)
 
     def _renew(self) -> None:
+        # The line of all cores is what the cores say together, so it is not parsed.
         data = self._file.read()
-        # Without the letters of "cpu" only numbers are left: which core, and its counters. The
-        # first line, the sum of all, is what the cores say together.
-        lines = data[data.index(b"\n") : data.index(b"\nintr")]
-        words = list(map(int, lines.translate(None, b"cpu").split()))
-        if words[:: self._width] != self._numbers:
-            self._verify(data, words)
-        counters, old = _counters(words, self._width), self._counters
-        self._counters = counters
+        words = data.split(None, self._count)
+        if words[: -1 : self._width] != self._names:
+            words = self._verify(data)
+        cores = []
         rates = []
-        busy_of_all = idle_of_all = 0
-        for (busy_now, idle_now), (busy_before, idle_before) in zip(counters, old, strict=True):
-            busy = busy_now - busy_before if busy_now > busy_before else 0
-            idle = idle_now - idle_before if idle_now > idle_before else 0
+        busy_of_all = time_of_all = 0
+        for columns, busy_before, idle_before in self._cores:
+            user, nice, system, idle, waiting, irq, soft, steal = map(int, words[columns])
+            busy = user + nice + system + irq + soft + steal
+            idle += waiting
+            cores.append((columns, busy, idle))
+            busy = busy - busy_before if busy > busy_before else 0
+            time = busy + idle - idle_before if idle > idle_before else busy
             busy_of_all += busy
-            idle_of_all += idle
-            rates.append(100.0 * busy / (busy + idle) if busy or idle else NAN)
-        if busy_of_all + idle_of_all:  # else no clock tick has passed since the last reading
+            time_of_all += time
+            rates.append(100.0 * busy / time if time else NAN)
+        self._cores = cores
+        if time_of_all:  # else no clock tick has passed since the last reading
             if isnan(self.percent):
                 self._notes.find(("device.cpu_percent",))
-            self.percent = 100.0 * busy_of_all / (busy_of_all + idle_of_all)
+            self.percent = 100.0 * busy_of_all / time_of_all
             self.per_core = tuple(rates)
 
-    def _verify(self, data: bytes, words: list[int]) -> None:
+    def _verify(self, data: bytes) -> list[bytes]:
         """Learn the layout at the first reading and when a core has gone or come."""
-        lines = [line.split() for line in data.split(b"\n") if line.startswith(b"cpu")]
-        if not lines or lines[0][0] != b"cpu":
-            raise garbled(self.path, "its first line is not `cpu`")
-        width = len(lines[-1])
-        if width < 5 or len(lines) < 2 or len(words) != width * (len(lines) - 1):
-            raise garbled(self.path, "no lines of equal length with at least 4 counters a core")
-        known = dict(zip(self._numbers, self._counters, strict=True))
+        if b"\nintr " not in data:  # cut off, since there are more cores or longer numbers
+            self._file.size = _WHOLE
+            data = self._file.read()
+        lines = [line.split() for line in data[: data.index(b"\nintr ")].split(b"\n")]
+        width = len(lines[0])
+        if any(line[0][:3] != b"cpu" or len(line) != width for line in lines):
+            raise garbled(self.path, "other lines than `cpu…` of equal length before `intr`")
+        if width < 9 or len(lines) < 2:
+            raise garbled(self.path, "no line of a core with at least 8 counters")
+        known = {name: core[1:] for name, core in zip(self._names[1:], self._cores, strict=False)}
+        self._names = [*(line[0] for line in lines), b"intr"]
         self._width = width
-        self._numbers = words[::width]
-        self._file.size = data.index(b"\nintr") + _SLACK
-        self.cores = float(len(self._numbers))
+        self._count = width * len(lines) + 1
         # A core come online starts at the counters it has: its first rate is unknown.
-        self._counters = [
-            known.get(number, start)
-            for number, start in zip(self._numbers, _counters(words, width), strict=True)
+        self._cores = [
+            (slice(at, at + 8), *(known.get(line[0]) or _busy_and_idle(line)))
+            for at, line in zip(range(width + 1, self._count, width), lines[1:], strict=False)
         ]
+        self.cores = float(len(self._cores))
+        self._file.size = 2 * data.index(b"\nintr ") + _SLACK
+        return data.split(None, self._count)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _counters(words: list[int], width: int) -> list[tuple[int, int]]:
-    """Busy and idle clock ticks of each core."""
-    counters = []
-    for at in range(1, len(words), width):
-        if width > 8:
-            user, nice, system, idle, waiting, irq, soft, steal = words[at : at + 8]
-            counters.append((user + nice + system + irq + soft + steal, idle + waiting))
-        else:  # kernels and emulations that know only the first four
-            counters.append((sum(words[at : at + 3]), words[at + 3]))
-    return counters
+def _busy_and_idle(line: list[bytes]) -> tuple[int, int]:
+    """Clock ticks of the line of a core."""
+    user, nice, system, idle, waiting, irq, soft, steal = map(int, line[1:9])
+    return user + nice + system + irq + soft + steal, idle + waiting

@@ -39,22 +39,11 @@ class Device:
         self._power = PowerSource(roots, notes)
         self._temperature = TemperatureSource(roots, notes)
         self._rest: tuple[float, ...] = ()
-        self.work(clock.monotonic())
-
-    @property
-    def cores(self) -> float:
-        """Online cores, `nan` when unknown."""
-        return self._cpu.cores
-
-    @property
-    def total_mb(self) -> float:
-        """Memory of the machine, `nan` when unknown."""
-        return self._memory.total_mb
-
-    @property
-    def per_core(self) -> tuple[float, ...]:
+        self.cores = self.total_mb = NAN
+        """Online cores and MB of memory, `nan` when unknown."""
+        self.per_core: tuple[float, ...] = ()
         """Percent of each online core, in the kernel's order."""
-        return self._cpu.per_core
+        self.work(clock.monotonic())
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick."""
@@ -71,6 +60,7 @@ class Device:
     def _compose(self) -> None:
         """Put together what comes after memory and does not change every tick."""
         cpu, waiting = self._cpu, self._pressure_memory
+        self.cores, self.per_core, self.total_mb = cpu.cores, cpu.per_core, self._memory.total_mb
         self._rest = (
             *self._swapping.rates, cpu.percent, cpu.cores, *self._loads,
             self._pressure_cpu.some, waiting.some, waiting.full, self._pressure_io.some,

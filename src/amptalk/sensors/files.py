@@ -78,10 +78,10 @@ def read_text(path: str) -> str:
 
 def entry(data: bytes, key: bytes, path: str) -> int:
     """The number after `key` at the start of a line. Raises `SensorFault` naming `path`."""
-    for line in data.split(b"\n"):
-        words = line.split()
-        if len(words) == 2 and words[0] == key and words[1].isdigit():
-            return int(words[1])
+    rest = (b"\n" + data).partition(b"\n" + key + b" ")[2]
+    number = rest.partition(b"\n")[0].strip()
+    if number.isdigit():
+        return int(number)
     raise garbled(path, f"it has no {key.decode()} with a number")
 
 

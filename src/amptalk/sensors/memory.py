@@ -4,22 +4,26 @@ Used is MemTotal minus MemAvailable, never MemFree. Some kernels say 0 for MemAv
 some containers say more than MemTotal (psutil#1915, LXC); kernels before 3.14 have none. Then
 it is estimated as MemFree + Buffers + Cached + SReclaimable - Shmem, and the provenance says
 so. The layout is verified once; after that numbers are cut out by position for as long as the
-keys stand where they stood.
+keys stand where they stood, and the total and swap space only when their lines have changed.
 
 Format: Documentation/filesystems/proc.rst, "meminfo"; kB means 1024 bytes.
 """
 
 from __future__ import annotations
 
+import re
+
 from amptalk.model.sample import Provenance
 from amptalk.sensors.files import KeptFile, SensorFault, garbled
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
-_KEYS = (b"MemTotal:", b"MemAvailable:", b"SwapTotal:", b"SwapFree:")
+_KEY = b"MemAvailable:"
 _ESTIMATE = "MemFree + Buffers + Cached + SReclaimable - Shmem"
 _ESTIMATED = ("device.memory_used_mb", "device.memory_available_mb", "device.memory_percent")
 _LOST = (NAN, NAN, NAN, NAN, NAN, NAN)
+
+_SWAP = re.compile(rb"SwapTotal: +(\d+) kB\nSwapFree: +(\d+) kB\n")
 
 Values = tuple[float, float, float, float, float, float]
 
@@ -36,9 +40,19 @@ class MemorySource(Source):
     def __init__(self, roots: Roots, notes: Notes) -> None:
         super().__init__(notes)
         self._file = KeptFile(f"{roots.proc}/meminfo")
-        self._spans: tuple[int, ...] = ()
-        self._estimating = False
+        self._forget()
         self.total_mb = NAN
+        """Memory of the machine as last read, `nan` when it never was."""
+
+    def _forget(self) -> None:
+        self._key_at = self._end = self._swap_at = 0
+        """Where `MemAvailable:` is, the blank after its number, and the lines of swap space."""
+        self._total_line = b""
+        self._total = 0
+        """KiB; 0 when the layout is not known."""
+        self._swap_lines = b""
+        self._swap = (0.0, 0.0)
+        self._estimating = False
 
     @property
     def path(self) -> str:
@@ -53,34 +67,37 @@ class MemorySource(Source):
             return self._values(self._file.read(), now)
         except (SensorFault, ValueError, IndexError) as fault:
             self.lose(fault, self.path)
-            self._spans = ()
-            self._estimating = False
+            self._forget()
             return _LOST
 
     def _values(self, data: bytes, now: float) -> Values:
-        spans = self._spans
-        if spans:
-            a, b, c, d, e, f, g, h = spans
-            # A number that grows by a digit moves all later keys; the last one moves its own end.
-            if (
-                data.startswith(b" kB\n", h)
-                and data.startswith(b"SwapFree:", g - 9)
-                and data.startswith(b"SwapTotal:", e - 10)
-                and data.startswith(b"MemAvailable:", c - 13)
-            ):
-                total, available = int(data[a:b]), int(data[c:d])
-                if 0 < available <= total:
-                    swap = int(data[e:f])
-                    return self._row(total, available, swap, swap - int(data[g:h]))
+        at, end, total = self._key_at, self._end, self._total
+        # A number that grows by a digit moves all later lines.
+        if (
+            total
+            and data.startswith(self._total_line)
+            and data.startswith(_KEY, at)
+            and (data.startswith(self._swap_lines, self._swap_at) or self._renew_swap(data))
+        ):
+            available = int(data[at + 13 : end + 1])
+            if 0 < available <= total:
+                return self._row(total, available)
         return self._slowly(data, now)
 
-    def _row(self, total: int, available: int, swap: int, swap_used: int) -> Values:
-        self.total_mb = total / 1024.0
+    def _row(self, total: int, available: int) -> Values:
         used = total - available
         return (
-            used / 1024.0, available / 1024.0, self.total_mb, 100.0 * used / total,
-            swap_used / 1024.0 if swap_used > 0 else 0.0, swap / 1024.0,
+            used / 1024.0, available / 1024.0, self.total_mb, 100.0 * used / total, *self._swap,
         )  # fmt: skip
+
+    def _renew_swap(self, data: bytes) -> bool:
+        """Take up the lines of swap space; false when they are not where they were."""
+        lines = _SWAP.match(data, self._swap_at)
+        if lines is None:
+            return False
+        self._swap_lines = lines[0]
+        self._swap = _swap_mb(int(lines[1]), int(lines[2]))
+        return True
 
     def _slowly(self, data: bytes, now: float) -> Values:
         """Parse every line, and verify the layout for the readings to come."""
@@ -91,22 +108,32 @@ class MemorySource(Source):
         total = table["MemTotal"]
         if total <= 0:
             raise garbled(self.path, f"MemTotal is {total}")
+        self.total_mb = total / 1024.0
+        self._swap = _swap_mb(table["SwapTotal"], table["SwapFree"])
+        self._file.size = max(2048, len(data) + 512)
         available = table.get("MemAvailable", 0)
-        swap = table["SwapTotal"]
-        swap_used = swap - table["SwapFree"]
-        self._file.size = max(4096, len(data) + 1024)
         if 0 < available <= total:
-            self._spans = _layout(data)
+            self._learn(data, total)
             if self._estimating:
                 self._estimating = False
                 self._notes.plain(_ESTIMATED)
-            return self._row(total, available, swap, swap_used)
-        self._spans = ()
-        values = self._row(total, _estimate(table, total, self.path), swap, swap_used)
+            return self._row(total, available)
+        self._total = 0
         if not self._estimating:
             self._estimating = True
             self._notes.origin(_ESTIMATED, Provenance("estimated", _ESTIMATE, now, renewed=True))
-        return values
+        return self._row(total, _estimate(table, total, self.path))
+
+    def _learn(self, data: bytes, total: int) -> None:
+        """Remember where everything stands, if it is as the kernel documents."""
+        self._key_at = data.find(b"\n" + _KEY) + 1
+        self._end = data.find(b" kB\n", self._key_at)
+        swap = _SWAP.search(data)
+        known = data.startswith(b"MemTotal:") and self._key_at and swap is not None
+        self._total = total if known else 0
+        self._total_line = data[: data.find(b"\n") + 1]
+        if swap is not None:
+            self._swap_at, self._swap_lines = swap.start(), swap[0]
 
     def retry(self) -> None:
         """Try a lost source again at the next reading."""
@@ -137,13 +164,6 @@ def _estimate(table: dict[str, int], total: int, path: str) -> int:
     return min(total, max(table["MemFree"], sum_kib))
 
 
-def _layout(data: bytes) -> tuple[int, ...]:
-    """Start and end of the number of each key; empty when a line has another shape."""
-    spans: list[int] = []
-    for key in _KEYS:
-        at = 0 if data.startswith(key) else data.find(b"\n" + key) + 1
-        end = data.find(b" kB\n", at)
-        if not data.startswith(key, at) or end < 0 or b"\n" in data[at:end]:
-            return ()
-        spans += at + len(key), end
-    return tuple(spans)
+def _swap_mb(total: int, free: int) -> tuple[float, float]:
+    """Used and total."""
+    return max(0, total - free) / 1024.0, total / 1024.0

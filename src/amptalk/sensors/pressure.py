@@ -4,7 +4,8 @@ Percent of the interval between two readings, from the differences of `total` (Â
 than the kernel's `avg10`. It is off by default on some devices (Raspberry Pi): the reason then
 names the boot option. Triggers are not used: reading these files starves them.
 
-Format: Documentation/accounting/psi.rst.
+Format: Documentation/accounting/psi.rst: two lines, `some` and `full`, of five words each, the
+last one `total=â€¦`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class PressureSource(Source):
         if full:
             self.fields += (f"device.pressure_{kind}_full_percent",)
         self._wants_full = full
-        self._file = KeptFile(f"{roots.proc}/pressure/{kind}", 512)
+        self._words = 10 if full else 5
+        self._file = KeptFile(f"{roots.proc}/pressure/{kind}", 256)
         self._at = NAN
         self._data = b""
         self._some = 0
@@ -54,19 +56,18 @@ class PressureSource(Source):
             return
         try:
             data = self._file.read()
-            if data == self._data:  # nothing waited: the totals have not moved either
-                some, full = self._some, self._full
-            else:
-                start = data.index(b"total=") + 6
-                end = data.index(b"\n", start)
-                some = int(data[start:end])
-                full = int(data[data.index(b"total=", end) + 6 :]) if self._wants_full else 0
+            some, full = self._some, self._full
+            if data != self._data:  # else nothing waited: the totals have not moved either
+                words = data.split(None, self._words)
+                some = int(words[4][6:])
+                if self._wants_full:
+                    full = int(words[9][6:])
         except SensorFault as fault:
             if fault.number in {errno.ENOENT, errno.EOPNOTSUPP, errno.ENOTDIR}:
                 fault = SensorFault(f"{_OFF}: {fault.reason}", REMEDY)
             self._lose(fault)
             return
-        except ValueError:
+        except (ValueError, IndexError):
             self._lose(garbled(self.path, "no `total=` with a number where one belongs"))
             return
         elapsed = now - self._at
@@ -74,7 +75,8 @@ class PressureSource(Source):
             if isnan(self.some):
                 self._notes.find(self.fields)
             self.some = _percent(some - self._some, elapsed)
-            self.full = _percent(full - self._full, elapsed)
+            if self._wants_full:
+                self.full = _percent(full - self._full, elapsed)
         self._at, self._some, self._full, self._data = now, some, full, data
 
     def _lose(self, fault: SensorFault) -> None:

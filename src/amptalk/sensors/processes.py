@@ -16,13 +16,16 @@ plus what processes have waited for beyond what had been counted while the child
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Iterable
 
-from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled, read_once
+from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled
+from amptalk.sensors.process import Process, waited_for
 from amptalk.sensors.procstat import (
+    PAGE_KIB,
     ProcessStat,
+    Rollup,
+    clock_of,
     descendants_by_children,
     descendants_by_scan,
     has_children_files,
@@ -39,40 +42,7 @@ _HURRY = 20.0
 _SEEN_LATE = 0.02
 """Seconds by which a start time in clock ticks may be too early."""
 
-
-class Process:
-    """One process of the application and what was last seen of it; memory in pages."""
-
-    __slots__ = (
-        *("anonymous", "anonymous_base", "carried", "clock", "kept", "owed", "parent"),
-        *("path", "pid", "resident", "said", "seconds", "shared", "start", "waited"),
-    )
-
-    def __init__(self, proc: str, pid: int, stat: ProcessStat, *, keep: bool) -> None:
-        self.pid = pid
-        self.parent = stat.parent
-        self.start = stat.start
-        self.path = f"{proc}/{pid}/statm"
-        self.kept = KeptFile(self.path, 128) if keep else None
-        self.clock = (~pid << 3) | 2  # clock id of a process's CPU time: CPUCLOCK_SCHED, by pid
-        self.said = b""
-        """What the memory file said last."""
-        self.resident = self.shared = self.anonymous = self.anonymous_base = 0
-        self.seconds = stat.seconds
-        self.waited = stat.waited
-        self.owed = 0.0
-        """CPU time of children gone since the last settling, counted while they lived."""
-        self.carried = 0.0
-        """The same from the settling before: a child may go between the two readings."""
-
-    def settle(self, waited: float) -> float:
-        """Take what was waited for until now; returns what of it had not been counted yet."""
-        growth = max(0.0, waited - self.waited)
-        known = min(growth, self.owed + self.carried)
-        self.carried = min(self.owed + self.carried - known, self.owed)
-        self.owed = 0.0
-        self.waited = max(self.waited, waited)
-        return growth - known
+_clock_gettime = time.clock_gettime
 
 
 class ProcessTree:
@@ -85,8 +55,9 @@ class ProcessTree:
         self.root = pid
         self.excluded: frozenset[int] = frozenset()
         self.members: dict[int, Process] = {}
-        self.resident = self.shared = self.anonymous = self.anonymous_base = 0
-        """Sums over all members, in pages."""
+        self.resident = self.shared = 0
+        self.used = 0.0
+        """Sums over all members, in pages; `used` is anonymous memory counted once."""
         self.living = 0
         self.seconds = 0.0
         """CPU time used since this object was made; never steps back."""
@@ -96,10 +67,11 @@ class ProcessTree:
         """CPU seconds that the last renewal of the membership took."""
         self._pending = False
         self._renew_from = 0.0
+        self._everyone: tuple[Process, ...] = ()
         self._turn = 0
         self._cpu_at = time.monotonic()
         self._listed = has_children_files(self._proc, pid)
-        self._hint = KeptFile(f"{self._proc}/{pid}/task/{pid}/children", 65536)
+        self._hint = KeptFile(f"{self._proc}/{pid}/task/{pid}/children", 4096)
         self._hinted = b""
         self._adopt(pid, read_stat(self._proc, pid), first=True)
         self.renew(first=True)
@@ -112,13 +84,28 @@ class ProcessTree:
         # Waited-for time first: a child reaped after it is then found gone in this tick or later,
         # and what it had used is known before the time reaches us a second time.
         settles = cpu and self._own
-        waited = _waited_for() if settles else 0.0
-        gone = [process for process in self._due() if not self._read(process, cpu=cpu)]
+        waited = waited_for() if settles else 0.0
+        gone: list[Process] = []
+        for process in self._due():
+            try:
+                data = process.read()
+                if cpu:
+                    clock = process.clock
+                    used = self._used(process) if clock is None else _clock_gettime(clock)
+                    if used > process.seconds:
+                        self.seconds += used - process.seconds
+                        process.seconds = used
+                if data != process.said:
+                    self._take(process, data)
+            except (SensorFault, OSError) as fault:
+                if process.pid == self.root:
+                    raise self._ended(fault) from None
+                gone.append(process)
         if gone:
             self._forget(gone)
             self._pending = True
-        if self._listed and self._hint_changed():
-            self._pending = True
+        if self._listed:
+            self._look_at_hint()
         if self._pending and time.monotonic() >= self._renew_from:
             self.renew()
         if cpu:
@@ -128,58 +115,52 @@ class ProcessTree:
             if waited != root.waited or root.owed or root.carried:
                 self.seconds += root.settle(waited)
 
-    def _due(self) -> Iterable[Process]:
-        members = self.members.values()
-        if len(members) <= AT_MOST + 1:
-            return tuple(members)
-        everyone = tuple(members)
+    def _due(self) -> tuple[Process, ...]:
+        """The processes to read in this tick: all, or of many the first and the next in turn."""
+        everyone = self._everyone
+        if not everyone:
+            everyone = self._everyone = tuple(self.members.values())
+        if len(everyone) <= AT_MOST + 1:
+            return everyone
         turn = 1 + self._turn % (len(everyone) - 1)
         window = everyone[turn : turn + AT_MOST]
         window += everyone[1 : 1 + AT_MOST - len(window)]
         self._turn = turn - 1 + AT_MOST
         return everyone[:1] + window
 
-    def _read(self, process: Process, *, cpu: bool) -> bool:
-        """Take up what a process uses; False when it is gone."""
-        try:
-            kept = process.kept
-            data = kept.read() if kept is not None else read_once(process.path)
-            if cpu:
-                used = self._cpu_of(process)
-                if used > process.seconds:
-                    self.seconds += used - process.seconds
-                    process.seconds = used
-        except (SensorFault, OSError) as fault:
-            if process.pid == self.root:
-                raise self._ended(fault) from None
-            return False
-        return data == process.said or self._take(process, data)
-
-    def _take(self, process: Process, data: bytes) -> bool:
+    def _take(self, process: Process, data: bytes) -> None:
         """Bring the sums up to what the memory file of a process says now."""
         try:
             words = data.split(None, 3)
             resident, shared = int(words[1]), int(words[2])
         except (ValueError, IndexError):
-            if process.pid == self.root:
-                raise garbled(process.path, "fewer than 3 numbers") from None
-            return False
-        anonymous = resident - shared
+            raise garbled(process.path, "fewer than 3 numbers") from None
         if (resident == 0) != (process.resident == 0):
             self.living += 1 if resident else -1
         self.resident += resident - process.resident
         self.shared += shared - process.shared
-        self.anonymous += anonymous - process.anonymous
-        process.resident, process.shared, process.anonymous = resident, shared, anonymous
-        process.said = data
-        return True
+        process.resident, process.shared, process.said = resident, shared, data
+        self._share(process, process.saving)
 
-    def _cpu_of(self, process: Process) -> float:
-        if self._own and process.pid == self.root:
-            return time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
-        if not self._clocks:
-            return read_stat(self._proc, process.pid).seconds
-        return time.clock_gettime(process.clock)
+    def _share(self, process: Process, saving: float) -> None:
+        """Count the anonymous memory of a process but for `saving` pages charged to others.
+
+        No more can be saved than it holds; what it allocates after having held less is its own,
+        so the saving stays cut. That keeps every share, and so the sum, at or above 0.
+        """
+        anonymous = max(0.0, float(process.resident - process.shared))
+        process.saving = saving = saving if saving < anonymous else anonymous
+        self.used += anonymous - saving - process.used
+        process.used = anonymous - saving
+
+    def correct(self, process: Process, rollup: Rollup) -> None:
+        """Take up an exact reading of a member."""
+        process.rollup = rollup
+        self._share(process, rollup.saving / PAGE_KIB)
+
+    def _used(self, process: Process) -> float:
+        """CPU time of a process without a clock."""
+        return read_stat(self._proc, process.pid).seconds
 
     def _ended(self, fault: Exception) -> SensorFault:
         if isinstance(fault, SensorFault):
@@ -187,21 +168,21 @@ class ProcessTree:
         assert isinstance(fault, OSError)  # noqa: S101 - the only other kind that is caught
         return fault_of(fault, f"the CPU clock of process {self.root}")
 
-    def _hint_changed(self) -> bool:
+    def _look_at_hint(self) -> None:
+        """Have the membership renewed when the main thread's list of children has changed."""
         try:
             data = self._hint.read_list()
         except SensorFault:
-            return False  # the main thread has ended; renewals at their cadence remain
-        if data == self._hinted:
-            return False
-        self._hinted = data
-        return True
+            return  # the main thread has ended; renewals at their cadence remain
+        if data != self._hinted:
+            self._hinted = data
+            self._pending = True
 
     def renew(self, *, first: bool = False) -> None:
         """Find out again who belongs here, and settle what processes have waited for."""
         begun = time.thread_time()
         if first and self._listed:
-            self._hint_changed()
+            self._look_at_hint()
         find = descendants_by_children if self._listed else descendants_by_scan
         listed = find(self._proc, self.root, self.excluded)
         stats = {pid: stat_or_none(self._proc, pid) for pid in (*self.members, *listed)}
@@ -235,17 +216,26 @@ class ProcessTree:
 
     def _adopt(self, pid: int, stat: ProcessStat, *, first: bool) -> None:
         process = Process(self._proc, pid, stat, keep=len(self.members) <= AT_MOST)
+        if self._own and pid == self.root:
+            process.clock = time.CLOCK_PROCESS_CPUTIME_ID
+        elif self._clocks:
+            process.clock = clock_of(pid)
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - stat.started if self._clocks else 0.0
         if self._clocks and not first and age <= time.monotonic() - self._cpu_at + _SEEN_LATE:
             process.seconds = process.waited = 0.0  # born since the last reading: all of it is new
-        elif self._clocks:
+        elif process.clock is not None:
             try:
-                process.seconds = self._cpu_of(process)
+                process.seconds = _clock_gettime(process.clock)
             except OSError:
                 return
         self.members[pid] = process
+        self._everyone = ()
         self.generation += 1
-        if not self._read(process, cpu=False):
+        try:
+            self._take(process, process.read())
+        except SensorFault:
+            if pid == self.root:
+                raise
             self._forget((process,))
 
     def _forget(self, gone: Iterable[Process]) -> None:
@@ -257,17 +247,10 @@ class ProcessTree:
             self.living -= process.resident > 0
             self.resident -= process.resident
             self.shared -= process.shared
-            self.anonymous -= process.anonymous
-            self.anonymous_base -= process.anonymous_base
+            self.used -= process.used
             self.generation += 1
-            if process.kept is not None:
-                process.kept.close()
-
-    def set_base(self) -> None:
-        """Remember the anonymous memory of each process as that of an exact reading."""
-        for process in self.members.values():
-            process.anonymous_base = process.anonymous
-        self.anonymous_base = self.anonymous
+            process.close()
+        self._everyone = ()
 
     def paths(self) -> tuple[str, ...]:
         """Files read in a tick."""
@@ -278,11 +261,4 @@ class ProcessTree:
         """Close all descriptors."""
         self._hint.close()
         for process in self.members.values():
-            if process.kept is not None:
-                process.kept.close()
-
-
-def _waited_for() -> float:
-    """CPU seconds of the children that this process has waited for."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+            process.close()

@@ -17,7 +17,7 @@ from amptalk.model.sample import Method
 from amptalk.sensors.files import SensorFault, exists, garbled, listing, read_once
 
 _HZ = os.sysconf("SC_CLK_TCK")
-_PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 class ProcessStat(NamedTuple):
@@ -61,10 +61,15 @@ def stat_or_none(proc: str, pid: int) -> ProcessStat | None:
         return None
 
 
+def clock_of(pid: int) -> int:
+    """Clock id of a process's CPU time: CPUCLOCK_SCHED by pid, as clock_getcpuclockid(3) does."""
+    return (~pid << 3) | 2
+
+
 def has_clock(pid: int) -> bool:
     """Whether the CPU clock of a process can be read here (some sandboxes refuse)."""
     try:
-        time.clock_gettime((~pid << 3) | 2)
+        time.clock_gettime(clock_of(pid))
     except OSError:
         return False
     return True
@@ -166,7 +171,7 @@ def _resident(proc: str, pid: int) -> Rollup:
         swap = table.get("VmSwap", nan)
         return Rollup(*kinds, nan, swap, "estimated", "RSS by kind: smaps_rollup is not readable")
     try:
-        shared = int(read_once(f"{proc}/{pid}/statm").split()[2]) * _PAGE_KIB
+        shared = int(read_once(f"{proc}/{pid}/statm").split()[2]) * PAGE_KIB
     except (IndexError, ValueError):
         raise garbled(f"{proc}/{pid}/statm", "fewer than 3 numbers") from None
     source = "statm: smaps_rollup and status are not readable"

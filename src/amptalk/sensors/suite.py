@@ -53,6 +53,7 @@ _SHOWN = {
     },
 }
 _SHORT = len(ScopeView._fields)
+_NO_GPU = (nan,)
 _FIRST_RATE = 0.05
 _RATE = 0.25
 _MEDIUM = 5.0
@@ -86,9 +87,10 @@ class SensorSuite:
         self._pid = pid
         self._excluded: frozenset[int] = frozenset()
         self._of_application = scope == "application"
-        self._shown = itemgetter(
-            *(INDEX[_SHOWN[scope][name]] - _SHORT for name in ScopeView._fields)
-        )
+        shown = {name: INDEX[field] - _SHORT for name, field in _SHOWN[scope].items()}
+        if self._of_application:
+            shown["memory_percent"] = -1
+        self._shown = itemgetter(*(shown[name] for name in ScopeView._fields))
         self._open()
         if scope == "container":
             try:
@@ -134,11 +136,10 @@ class SensorSuite:
         cores = source.cores
         application = self._application.read(now, capacity, cores, rates=rates)
         container = self._container.read(source.total_mb, cores, rates=rates)
-        rest = (*application, nan, *container, *device)
-        short = self._shown(rest)
-        if self._of_application:
-            short = (short[0], 100.0 * short[0] / capacity.memory_mb, *short[2:])
-        self._row = row = (*short, *rest)
+        rest = application + _NO_GPU + container + device
+        # The share of the application's memory is no field of a view: it stands behind them.
+        short = self._shown((*rest, 100.0 * application[0] / capacity.memory_mb))
+        self._row = row = short + rest
         notes = self._notes
         if notes.stale:
             notes.refresh()

@@ -111,10 +111,25 @@ class SlowController(Controller):
     _LARGEST_CUT, _LARGEST_RAISE = -0.4, 0.15
     _DEADBAND = 0.01
     _FLOOR = math.log(0.5)
+    _ORIGIN = -0.1
 
     def __init__(self) -> None:
         super().__init__()
         self._pending = 0.0
+
+    def take(self, now: float, ratio: float) -> float:
+        """Take a fresh value as a part of its limit and return the share from now on.
+
+        A first value beyond the limit counts as growth from 10 % below it, from the next
+        one on. Taken as normal, coming down from it would raise the share again, and it
+        would stay beyond for a minute.
+        """
+        if self._last is None and ratio > 1.0:
+            self._last = now
+            self._previous = math.log(min(_HIGHEST_RATIO, ratio))
+            self._filtered = self._ORIGIN
+            return self.share
+        return super().take(now, ratio)
 
     def _decide(self, now: float, level: float, elapsed: float) -> float:  # noqa: ARG002
         change = abs(level - self._previous)
