@@ -221,14 +221,14 @@ def test_the_boot_line_tells_where_the_kernel_lists_no_controllers(tree: Tree) -
         assert "switched off at boot" in suite.read().missing["container.oom_kills"]
 
 
-def test_a_migration_is_followed_within_5_s(tree: Tree) -> None:
+def test_a_migration_is_followed_within_a_minute(tree: Tree) -> None:
     tree.cgroups("0::/a\n", V2_MOUNT)
     v2_group(tree, "/a", memory=10)
     v2_group(tree, "/b", memory=20)
     with opened(tree.suite("container")) as suite:
         assert suite.read().container.memory_usage_mb == 10
         tree.put(f"proc/{PID}/cgroup", "0::/b\n")
-        tree.clock.advance(5)
+        tree.clock.advance(60)
         assert suite.read().container.memory_usage_mb == 20
 
 
@@ -243,7 +243,7 @@ def test_looking_again_every_60_s_keeps_the_rates(tree: Tree) -> None:
         assert suite.read().container.cpu_cores == pytest.approx(1.0)
 
 
-def test_a_limit_or_quota_that_changes_is_seen_within_5_s(tree: Tree) -> None:
+def test_a_limit_or_quota_that_changes_is_seen_within_a_minute(tree: Tree) -> None:
     tree.cgroups("0::/a/b\n", V2_MOUNT)
     v2_group(tree, "/a", limit=1000)
     v2_group(tree, "/a/b")
@@ -253,7 +253,7 @@ def test_a_limit_or_quota_that_changes_is_seen_within_5_s(tree: Tree) -> None:
         assert suite.read().container.throttled_percent == 0.0
         v2_group(tree, "/a", limit=None)
         v2_group(tree, "/a/b", limit=500, quota="100000 100000")
-        tree.clock.advance(5)
+        tree.clock.advance(60)
         sample = suite.read()
         assert suite.capacity.memory_mb == 500
         assert suite.capacity.cpu_cores == 1.0
@@ -282,7 +282,7 @@ def test_a_garbled_file_harms_only_its_own_values_until_it_is_mended(
     v2_group(tree, "/a")
     with opened(tree.suite()) as suite:
         tree.put(f"sys/fs/cgroup/a/{name}", text)
-        tree.clock.advance(6)
+        tree.clock.advance(61)
         sample = suite.read()
         check_reasons(sample)
         lost = {field for field in sample.missing if field.startswith("container.")}

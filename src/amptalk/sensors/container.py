@@ -52,7 +52,14 @@ class Container:
             )
 
     def work(self, now: float) -> None:
-        """Do what is due every 5 s: follow a migration, renew limits and kills."""
+        """Do what is due every 5 s; what `discover` asked for, each minute, is done with it."""
+        memory, cpu = self.memory, self.cpu
+        retrying = (memory.lost and memory.group is not None) or (
+            cpu.lost and self._cpu_groups is not None
+        )
+        if self._membership is not None and not retrying:
+            memory.renew_cache(now)
+            return
         try:
             present = membership(self._roots, self._pid)
         except SensorFault as fault:
@@ -61,15 +68,11 @@ class Container:
             self.memory.leave(fault)
             self.cpu.leave(fault)
             return
-        if present != self._membership:
-            self._membership = present
-            self._resolve(now)
-        else:
-            self.memory.work(now)
-            self.cpu.work()
+        self._membership = present
+        self._resolve(now)
 
     def discover(self) -> None:
-        """Look for the groups anew at the next work, moved or not."""
+        """Follow a migration and renew limits and quotas at the next work."""
         self._membership = None
 
     def _resolve(self, now: float) -> None:

@@ -1,8 +1,8 @@
 """Memory of a control group: usage, working set, the tightest limit, kills by the kernel.
 
 Working set is usage minus inactive file cache, at least 0 (the kubelet's rule). Usage is read
-every tick; the file cache, the limits of all ancestors and the kills every 5 s. When an
-ancestor's limit is the tightest, the percent is of that ancestor's use.
+every tick, the file cache and the kills every 5 s, the limits of all ancestors every 60 s. When
+an ancestor's limit is the tightest, the percent is of that ancestor's use.
 
 Formats: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
@@ -72,12 +72,24 @@ class GroupMemory(Source):
         self._notes.lose(_KILLS, fault.reason, fault.remedy)
 
     def work(self, now: float) -> None:
-        """Renew what changes slowly, and find lost values again."""
+        """Renew the limits and all else that changes slowly, and find lost values again."""
         group = self.group
         if group is None:
             return
         try:
             self._renew_limit(group)
+        except (SensorFault, ValueError) as fault:
+            self.lose(fault, group.folder)
+            self._renew_kills(group)
+        else:
+            self.renew_cache(now)
+
+    def renew_cache(self, now: float) -> None:
+        """Renew the reclaimable file cache and the number of kills."""
+        group = self.group
+        if group is None:
+            return
+        try:
             self._cache = _inactive_file(group.version, group.folder)
             if self._limiting is not None:
                 folder = self._limiting.path.rpartition("/")[0]

@@ -2,7 +2,7 @@
 
 Three cadences: every tick (device memory, memory and processes of the application, memory of
 the control group), every 5 s (membership, swapping, file cache, control group, power,
-temperature, capacity) and every 60 s (exact memory, looking for sensors anew). Rates (CPU,
+temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). Rates (CPU,
 pressure, throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
 constructor takes the first counters, so the first read has rates when 50 ms have passed since.
 

@@ -18,6 +18,7 @@ from amptalk.sensors.roots import Roots
 
 _IN, _OUT = b"\npswpin ", b"\npswpout "
 _REFAULTS = (b"\nworkingset_refault_anon ", b"\nworkingset_refault_file ", b"\nworkingset_refault ")
+_KEYS = (_IN, _OUT, *_REFAULTS)
 _FIRST = "needs 250 ms of history: a rate is the difference of two readings"
 _WHOLE = 65536
 _SLACK = 256
@@ -68,30 +69,37 @@ class SwapSource(Source):
         self._at, self._last = now, counters
 
     def _counters(self) -> tuple[int, int, int]:
-        data = b"\n" + self._file.read()
-        if self._file.size != _WHOLE and not _complete(data):  # lines were added or have grown
+        counters = _found(b"\n" + self._file.read())
+        if counters is None and self._file.size != _WHOLE:  # lines were added or have grown
             self._file.size = _WHOLE
-            data = b"\n" + self._file.read()
-        if not _complete(data):
+            counters = _found(b"\n" + self._file.read())
+        if counters is None:
             raise garbled(self.path, "pswpin, pswpout or workingset_refault is not in it")
-        ends = [data.find(key) for key in (_IN, _OUT, *_REFAULTS)]
-        self._file.size = max(ends) + _SLACK
-        refaults = sum(_number(data, key) for key in _REFAULTS if key in data)
-        return _number(data, _IN), _number(data, _OUT), refaults
+        self._file.size = counters[3] + _SLACK
+        return counters[:3]
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _complete(data: bytes) -> bool:
-    """Whether every counter is there with the whole of its line."""
-    if not any(key in data for key in _REFAULTS):
-        return False
-    last = max(data.find(key) for key in (_IN, _OUT, *_REFAULTS))
-    return _IN in data and _OUT in data and data.find(b"\n", last + 1) > 0
-
-
-def _number(data: bytes, key: bytes) -> int:
-    start = data.index(key) + len(key)
-    return int(data[start : data.index(b"\n", start)])
+def _found(data: bytes) -> tuple[int, int, int, int] | None:
+    """Pages in, out and refaulted, and where the last line needed ends; `None` if one is cut off."""
+    came, went, again, last = -1, -1, -1, 0
+    for key in _KEYS:
+        start = data.find(key)
+        if start < 0:
+            continue
+        start += len(key)
+        end = data.find(b"\n", start)
+        if end < 0:
+            return None
+        number = int(data[start:end])
+        last = max(last, end)
+        if key is _IN:
+            came = number
+        elif key is _OUT:
+            went = number
+        else:
+            again = max(again, 0) + number
+    return None if min(came, went, again) < 0 else (came, went, again, last)
