@@ -84,7 +84,7 @@ class SwapSource(Source):
 
 
 def _found(data: bytes) -> tuple[int, int, int, int] | None:
-    """Pages in, out and refaulted, and where the last line needed ends; `None` if one is cut off."""
+    """Pages in, out, refaulted, and where the last line needed ends; `None` if one is cut off."""
     came, went, again, last = -1, -1, -1, 0
     for key in _KEYS:
         start = data.find(key)
