@@ -27,6 +27,7 @@ from amptalk.sharing.components import ComponentBook
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
 from amptalk.telemetry.listeners import Listeners
+from amptalk.telemetry.measuring import Measuring
 
 if TYPE_CHECKING:
     import os
@@ -91,6 +92,9 @@ class ResourceManager:
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
         self.shares = self._components.shares
         """Who holds what of which resource, one row a component and resource."""
+        clock = self._clock
+        self.measure = Measuring(self.history, self._sensors.energy, clock.monotonic, clock.time)
+        """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
         self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self._limits, monitoring_interval)
         parts = Parts(
@@ -104,8 +108,6 @@ class ResourceManager:
         weakref.finalize(self, self._sensors.close).atexit = False
         self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
-
-    # -- life -----------------------------------------------------------------
 
     @property
     def running(self) -> bool:
@@ -184,8 +186,6 @@ class ResourceManager:
             except Exception as error:  # noqa: BLE001 - the loop outlives any bug of ours
                 self._listeners.fault(error)
                 return self.config.monitoring_interval
-
-    # -- seeing ---------------------------------------------------------------
 
     def get_current_metrics(self) -> Sample:
         """The latest sample while running, a fresh one otherwise."""

@@ -127,7 +127,7 @@ def test_the_input_rail_of_a_board_is_current_times_voltage(tree: Tree) -> None:
         tree.put(f"{folder}/{name}", f"{value}\n")
     watts, origin = power(tree)
     assert watts == 6
-    assert "in2_input" in origin
+    assert origin == "derived INA3221 VDD_IN: whole device"
 
 
 def test_an_acpi_power_meter_is_read_without_a_name(tree: Tree) -> None:
@@ -162,7 +162,7 @@ def test_the_platform_counter_replaces_the_packages(tree: Tree) -> None:
     rapl(tree, "intel-rapl:0", "package-0", 0)
     rapl(tree, "intel-rapl:1", "psys", 0)
     with opened(tree.suite()) as suite:
-        rapl(tree, "intel-rapl:0", "package-0", 50_000_000)
+        rapl(tree, "intel-rapl:0", "package-0", 15_000_000)
         rapl(tree, "intel-rapl:1", "psys", 20_000_000)
         tree.clock.advance(1)
         assert suite.read().power_watts == 20
@@ -179,7 +179,7 @@ def test_a_wrap_is_accepted_only_when_its_power_is_plausible(tree: Tree) -> None
         assert math.isnan(suite.read().power_watts)
 
 
-def test_a_failed_read_is_missing_and_starts_the_difference_anew(tree: Tree) -> None:
+def test_a_failed_read_is_missing_and_the_next_one_covers_the_whole_time(tree: Tree) -> None:
     rapl(tree, "intel-rapl:0", "package-0", 0)
     with opened(tree.suite()) as suite:
         tree.put("sys/class/powercap/intel-rapl:0/energy_uj", "")
@@ -187,12 +187,9 @@ def test_a_failed_read_is_missing_and_starts_the_difference_anew(tree: Tree) -> 
         sample = suite.read()
         check_reasons(sample)
         assert "energy_uj" in sample.missing["power_watts"]
-        rapl(tree, "intel-rapl:0", "package-0", 900_000_000)
+        rapl(tree, "intel-rapl:0", "package-0", 60_000_000)
         tree.clock.advance(5)
-        assert math.isnan(suite.read().power_watts)
-        rapl(tree, "intel-rapl:0", "package-0", 950_000_000)
-        tree.clock.advance(5)
-        assert suite.read().power_watts == 10
+        assert suite.read().power_watts == 10  # not the 12 W of a failed read taken for 0
 
 
 def test_no_gpu_and_a_gpu_without_reader_are_told_apart(tree: Tree) -> None:

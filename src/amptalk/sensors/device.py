@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from amptalk.clock import Clock
+from amptalk.model.energy import EnergyMark
 from amptalk.model.sample import Provenance
 from amptalk.sensors.cpu import CpuSource
 from amptalk.sensors.gpu import GpuSource
@@ -95,6 +96,10 @@ class Device:
         self._power.discover()
         self._temperature.discover()
 
+    def energy(self, now: float) -> EnergyMark:
+        """Tell the energy up to now; from any thread."""
+        return self._power.energy(now)
+
     def infos(self) -> tuple[SourceInfo, ...]:
         """Name the sensors, for the report."""
         each_tick = (
@@ -119,7 +124,7 @@ class Device:
     def close(self) -> None:
         """Close all descriptors; the next reading opens the files again."""
         for source in (
-            *(self._memory, self._cpu, self._swapping, self._temperature),
+            *(self._memory, self._cpu, self._swapping, self._temperature, self._power),
             *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
         ):
             source.close()

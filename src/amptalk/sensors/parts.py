@@ -6,6 +6,7 @@ import sys
 from typing import NamedTuple, Protocol
 
 from amptalk.clock import Clock
+from amptalk.model.energy import EnergyMark
 from amptalk.sensors.capacity import Capacity, Limit
 from amptalk.sensors.files import exists
 from amptalk.sensors.report import Notes, SourceInfo
@@ -45,6 +46,9 @@ class DevicePart(Part, Protocol):
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick, renewing rates when they are due."""
+
+    def energy(self, now: float) -> EnergyMark:
+        """Tell the energy up to now; from any thread."""
 
 
 class ApplicationPart(Part, Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import inf, isnan
 
 from amptalk.clock import Clock
+from amptalk.model.energy import EnergyMark, no_energy
 from amptalk.model.errors import ScopeError
 from amptalk.model.sample import ContainerView, DeviceView, Provenance
 from amptalk.sensors.capacity import Limit
@@ -116,6 +117,10 @@ class PortableDevice(Source):
             self._swap_rates = came, went
             self._notes.origin(_RATES[:2], Provenance("measured", "psutil.swap_memory", now))
         self._swap_at, self._swapped = now, moved
+
+    def energy(self, now: float) -> EnergyMark:
+        """Tell that there is no energy."""
+        return no_energy(now, f"power {ELSEWHERE}")
 
     def discover(self) -> None:
         """Nothing to look for."""

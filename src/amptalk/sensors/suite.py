@@ -17,6 +17,7 @@ from math import isnan, nan
 from operator import itemgetter
 
 from amptalk.clock import Clock, SystemClock
+from amptalk.model.energy import EnergyMark
 from amptalk.model.errors import ConfigurationError, ScopeError
 from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
 from amptalk.sensors.capacity import Limit, effective_capacity
@@ -158,6 +159,10 @@ class SensorSuite:
         sample = self.read()
         self.rates_fresh = fresh or self.rates_fresh
         return sample
+
+    def energy(self) -> EnergyMark:
+        """Tell the energy up to now; from any thread."""
+        return self._device.energy(self._clock.monotonic())
 
     def exclude(self, pid: int) -> None:
         """Leave a helper process and its descendants out of the application."""

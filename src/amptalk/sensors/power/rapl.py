@@ -1,0 +1,167 @@
+"""RAPL energy counters of x86 processors, Intel's and AMD's in the same tree.
+
+Two meters: `psys`, the platform, which contains the packages; and the packages, which are the
+processor alone and contain `core` and `uncore`. Neither is ever added to the other; `dram` is
+left out of both, and so is `intel-rapl-mmio`, which shows the same packages again, unless it is
+the only one. The dies of an AMD package all show the counter of the package (kernels before
+6.11), so one of them counts. A `psys` below its own packages is not wired on that board and is
+not believed.
+
+Zone numbers are hexadecimal and only ever compared as text.
+Formats: Documentation/power/powercap/powercap.rst.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from amptalk.sensors.files import SensorFault, listing, read_number
+from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup
+from amptalk.sensors.power.meter import Reading
+from amptalk.sensors.roots import Roots
+
+_TREES = ("intel-rapl:", "intel-rapl-mmio:")
+_ABOVE_LIMIT = 3.0
+"""Over a quarter of a second a processor stays below this many times its own power limit."""
+_NOT_BELOW = 0.95
+_FILES = "/sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/energy_uj"
+REMEDY = (
+    f"echo 'z {_FILES} 0444 root root -' | sudo tee /etc/tmpfiles.d/amptalk-rapl.conf && "
+    "sudo systemd-tmpfiles --create /etc/tmpfiles.d/amptalk-rapl.conf; without systemd a udev "
+    'rule: SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj". '
+    "For a container do it on the host. It lets every local user read the counters, which "
+    "CVE-2020-8694 misuses"
+)
+
+
+class _Rapl:
+    """Zones that are added up."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._folders: dict[str, str] = {}
+        self.group: CounterGroup | None = None
+        self.discover()
+
+    def wanted(self, zones: dict[str, str]) -> dict[str, str]:
+        """The zones of this meter, by name."""
+        raise NotImplementedError
+
+    def discover(self) -> None:
+        """Look for zones anew; counting goes on when they are the same."""
+        folders = self.wanted(_zones(f"{self._roots.sys}/class/powercap"))
+        if folders == self._folders:
+            return
+        self.close()
+        self._folders = folders
+        counters = [_counter(folder) for folder in folders.values()]
+        self.group = CounterGroup(counters) if counters else None
+
+    def watts(self, now: float) -> float | None:
+        """Power of the zones; `None` without any. Raises `SensorFault`."""
+        if self.group is None:
+            return None
+        try:
+            return self.group.watts(now)
+        except SensorFault as fault:
+            if fault.number in {errno.EACCES, errno.EPERM}:
+                raise SensorFault(fault.reason, REMEDY, fault.number) from None
+            raise
+
+    def paths(self) -> tuple[str, ...]:
+        """Files of the counters."""
+        return tuple(f"{folder}/energy_uj" for folder in self._folders.values())
+
+    def close(self) -> None:
+        """Close the files."""
+        if self.group is not None:
+            self.group.close()
+
+
+class Packages(_Rapl):
+    """The processor alone."""
+
+    def wanted(self, zones: dict[str, str]) -> dict[str, str]:
+        """One zone for each package; for each die of it where dies count apart."""
+        amd = _is_amd(f"{self._roots.proc}/cpuinfo")
+        packages: dict[str, str] = {}
+        for name, folder in zones.items():
+            if name.startswith("package-"):
+                packages.setdefault(name.partition("-die-")[0] if amd else name, folder)
+        return packages
+
+    @property
+    def source(self) -> str:
+        """What is read and what it covers."""
+        return f"RAPL {' + '.join(self._folders)}: processor only"
+
+    def read(self, now: float) -> Reading | None:
+        """Power of the packages."""
+        watts = self.watts(now)
+        return None if watts is None else Reading(watts, "derived", self.source)
+
+
+class Platform(_Rapl):
+    """The whole device, where its maker wired `psys`."""
+
+    source = "RAPL psys: whole device"
+
+    def __init__(self, roots: Roots, packages: Packages) -> None:
+        super().__init__(roots)
+        self._packages = packages
+        self.believed = True
+        """False once it showed less than the packages, which are part of it."""
+
+    def wanted(self, zones: dict[str, str]) -> dict[str, str]:
+        """Take the zone of the platform."""
+        return {"psys": zones["psys"]} if "psys" in zones else {}
+
+    def read(self, now: float) -> Reading | None:
+        """Power of the platform, `None` where it is not believed."""
+        if not self.believed or self.group is None:
+            return None
+        watts = self.watts(now)
+        try:
+            inside = self._packages.watts(now)
+        except SensorFault:
+            inside = None
+        if watts is None or (inside is not None and watts < _NOT_BELOW * inside):
+            self.believed = False
+            return None
+        return Reading(watts, "derived", self.source)
+
+
+def _counter(folder: str) -> Counter:
+    try:
+        span = max(0, read_number(f"{folder}/max_energy_range_uj"))
+    except SensorFault:
+        span = 0  # then a step back is never taken for a wrap
+    limits = [0]
+    for name in listing(folder):
+        if name.startswith("constraint_") and name.endswith("_power_limit_uw"):
+            try:
+                limits.append(read_number(f"{folder}/{name}"))
+            except SensorFault:
+                continue
+    limit = max(limits) / 1e6 * _ABOVE_LIMIT
+    path = f"{folder}/energy_uj"
+    return Counter(path, span, min(limit, PLAUSIBLE_WATTS) if limit > 0 else PLAUSIBLE_WATTS)
+
+
+def _zones(folder: str) -> dict[str, str]:
+    """Folders of the outermost zones by name, of the first tree that has any."""
+    names: dict[str, str] = {}
+    for tree in _TREES:
+        for zone in listing(folder):
+            if zone.startswith(tree) and zone.count(":") == 1:
+                name = text_or_nothing(f"{folder}/{zone}/name")
+                if name:
+                    names.setdefault(name, f"{folder}/{zone}")
+        if names:
+            break
+    return names
+
+
+def _is_amd(path: str) -> bool:
+    return "AuthenticAMD" in text_or_nothing(path)[:200]
