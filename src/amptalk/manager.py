@@ -95,6 +95,8 @@ class ResourceManager:
         clock = self._clock
         self.measure = Measuring(self.history, self._sensors.energy, clock.monotonic, clock.time)
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
+        self.throttling = self._sensors.throttling
+        """Is the machine slower than it could be, since when and why; see `Throttling`."""
         self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self._limits, monitoring_interval)
         parts = Parts(
@@ -236,10 +238,8 @@ class ResourceManager:
     def notices(self) -> tuple[str, ...]:
         """What an operator should know: limits that nothing can hold or that cannot be meant."""
         capacity = self._sensors.capacity
-        return (
-            *self.limits.warnings(capacity.cpu_cores, capacity.memory_mb),
-            *self._actuation.holds(),
-        )
+        warnings = self.limits.warnings(capacity.cpu_cores, capacity.memory_mb)
+        return (*warnings, *self._actuation.holds())
 
     def save_metrics(self, path: str | os.PathLike[str]) -> None:
         """Write history, events and effectiveness; the suffix says how.

@@ -25,6 +25,7 @@ from amptalk.sensors.files import KeptFile, SensorFault
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.throttling import Throttling, ThrottlingSource
 
 SCOPES = ("application", "container", "device")
 _SHARED = {
@@ -106,6 +107,7 @@ class SensorSuite:
         pid = os.getpid() if self._pid is None else self._pid
         parts = build_parts(self._roots, self._notes, self._clock, pid)
         self._device, self._application, self._container = parts
+        self._throttling = ThrottlingSource(self._roots)
         self._application.exclude(self._excluded)
         now = self._clock.monotonic()
         self.capacity = effective_capacity((), ())
@@ -125,7 +127,8 @@ class SensorSuite:
     def read(self) -> Sample:
         """Read one tick. Never raises for a sensor's fault: its fields are then missing."""
         now = self._clock.monotonic()
-        if now >= self._medium_at:
+        medium = now >= self._medium_at
+        if medium:
             self._work(now)
         rates = now - self._rates_at >= self._rates_after
         if rates:
@@ -144,9 +147,12 @@ class SensorSuite:
         notes = self._notes
         if notes.stale:
             notes.refresh()
-        return Sample(
+        sample = Sample(
             self._clock.time(), now, row, notes.missing, notes.provenance, source.per_core
         )
+        if medium:
+            self._throttling.renew(sample, self._container.limits[0].amount)
+        return sample
 
     def refine_memory(self) -> Sample:
         """Read the application's memory exactly now and return a sample with it.
@@ -164,6 +170,10 @@ class SensorSuite:
         """Tell the energy up to now; from any thread."""
         return self._device.energy(self._clock.monotonic())
 
+    def throttling(self) -> Throttling:
+        """Whether the machine is slower than it could be, as of at most 5 s ago."""
+        return self._throttling.verdict
+
     def exclude(self, pid: int) -> None:
         """Leave a helper process and its descendants out of the application."""
         self._excluded |= {pid}
@@ -177,6 +187,7 @@ class SensorSuite:
             self._slow_at = now + _SLOW
             for part in parts:
                 part.discover()
+            self._throttling.discover()
         for part in parts:
             part.work(now)
         self._renew_capacity()
@@ -232,7 +243,7 @@ class SensorSuite:
                     _cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return tuple(reports)
+        return (*reports, self._throttling.report())
 
     def _value_text(self, fields: tuple[str, ...]) -> str:
         texts = []
