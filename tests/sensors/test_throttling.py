@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from amptalk.manager import ResourceManager
 from amptalk.sensors.throttling import HOLD, Known, Throttling, verdict
 from amptalk.sensors.throttling_readers import Finding
+from tests.sensors.test_container import V2_MOUNT, v2_group
 from tests.sensors.test_power import put
 from tests.sensors.trees import VMSTAT, Tree, opened, psi
 
@@ -174,15 +175,10 @@ def test_pressure_that_is_switched_off_is_unknown(tree: Tree) -> None:
 
 
 def test_a_quota_that_holds_back_is_a_cause(tree: Tree) -> None:
-    def group(used: int, throttled: int) -> None:
-        put(tree, "sys/fs/cgroup/app", **{"cpu.max": "50000 100000"})
-        tree.put("sys/fs/cgroup/app/cpu.stat",
-                 f"usage_usec {used}\nthrottled_usec {throttled}\n")  # fmt: skip
-
-    tree.cgroups("0::/app\n", "30 20 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
-    group(0, 0)
+    tree.cgroups("0::/app\n", V2_MOUNT)
+    v2_group(tree, "/app", quota="50000 100000")
     with opened(tree.suite()) as suite:
-        group(2_500_000, 2_000_000)
+        v2_group(tree, "/app", quota="50000 100000", used=2_500_000, throttled=2_000_000)
         tree.clock.advance(5)
         suite.read()
         (reason,) = suite.throttling().reasons

@@ -1,42 +1,35 @@
-"""The device's decisive temperature, at the 5 s cadence.
+"""THE temperature of the device, at the 5 s cadence.
 
-One value is chosen by rule: the hottest of the processor's own sensors (zones and chips named
-after a processor or system on chip); where there is none, the hottest other thermal zone; then
-the hottest other chip. Batteries, drives, wireless parts and zones known to show a constant
-(`PMIC-Die`, `INT3400`) are left out. A sensor that is off (EAGAIN) or shows something outside
--40 to 150 °C is passed over for that reading; the others count. Trip points and throttling
-are not covered.
+One sensor is chosen, of the first kind in this order that gives a value:
 
-Formats: Documentation/ABI/testing/sysfs-class-thermal, Documentation/hwmon/sysfs-interface.rst
-(m°C). A reading may be slow on a bus: it is repeated only after 500 times what it took.
+1. the hottest point of the whole processor: `x86_pkg_temp`, a Jetson's `tj-thermal`;
+2. the processor's own chip (`coretemp` package, `k10temp` Tdie or Tctl, `cpu_thermal`);
+3. a thermal zone of the processor or system on chip (`cpu-thermal`, `soc-thermal`);
+4. another thermal zone (`acpitz`); 5. another chip.
+
+Of several alike, such as two packages, the hottest. `AMPTALK_TEMPERATURE` chooses another one
+by name or label. Batteries, drives, GPUs, wireless parts and zones known to show a constant
+(`PMIC-Die`, `INT3400`) count only when chosen so. A sensor that is off (EAGAIN) or says what
+cannot be is passed over for that reading.
+
+A reading may be slow on a bus: such a sensor is read again after 500 times what it took, and
+its last value carries its age until then. Sensors on 1-Wire, which take a second, are not read.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from typing import NamedTuple
 
 from amptalk.model.sample import Provenance
-from amptalk.sensors.files import KeptFile, SensorFault, listing, read_text
+from amptalk.sensors.files import SensorFault
 from amptalk.sensors.report import NAN, Notes, Source, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.thermometers import NEVER, Thermometer, thermometers
 
-_PROCESSOR = ("cpu", "soc", "pkg", "package", "tj-", "coretemp", "k10temp", "k8temp", "zenpower")
-_NOT_THE_DEVICE = (
-    *("pmic-die", "int3400", "bat", "nvme", "drivetemp", "iwl", "wifi", "phy", "ath", "mt79"),
-    *("charger", "usb", "gpu", "nouveau", "radeon", "jc42", "spd5118"),
-)
-_WHOLE_CHIP = ("package", "physical", "tctl", "tdie")
+CHOICE = "AMPTALK_TEMPERATURE"
 _AT_MOST = 32
-_LOWEST, _HIGHEST = -40_000, 150_000
 _BACK_OFF = 500.0
-
-
-class _Candidate(NamedTuple):
-    rank: int
-    """0 the processor, 1 another thermal zone, 2 another chip."""
-    label: str
-    file: KeptFile
 
 
 class TemperatureSource(Source):
@@ -47,109 +40,102 @@ class TemperatureSource(Source):
 
     def __init__(self, roots: Roots, notes: Notes) -> None:
         super().__init__(notes)
-        self._sys = roots.sys
-        self._candidates: list[_Candidate] = []
-        self._not_before = -1e9
+        self._roots = roots
+        self._sensors: list[Thermometer] = []
+        self._unknown: SensorFault | None = None
+        self._last: tuple[Thermometer, float, float] | None = None
         self.value = NAN
         self.discover()
 
     def discover(self) -> None:
-        """Look for sensors anew (at start and every 60 s)."""
+        """Look for sensors anew (at start and every 60 s); back-offs of known ones go on."""
+        known = {one.key: one for one in self._sensors}
         self.close()
-        found = [*self._zones(), *self._chips()]
-        found.sort(key=lambda candidate: candidate.rank)
-        self._candidates = found[:_AT_MOST]
+        found = thermometers(self._roots)
+        for sensor in found:
+            if sensor.key in known:
+                sensor.not_before = known[sensor.key].not_before
+        self._sensors = self._wanted(found)[:_AT_MOST]
+        if self._last is not None:
+            key = self._last[0].key
+            same = next((one for one in self._sensors if one.key == key), None)
+            self._last = None if same is None else (same, *self._last[1:])
 
-    def _zones(self) -> list[_Candidate]:
-        folder = f"{self._sys}/class/thermal"
-        found = []
-        for name in listing(folder):
-            if name.startswith("thermal_zone"):
-                label = _text(f"{folder}/{name}/type") or name
-                rank = _rank(label, 1)
-                if rank is not None:
-                    file = KeptFile(f"{folder}/{name}/temp", 64)
-                    found.append(_Candidate(rank, label, file))
-        return found
-
-    def _chips(self) -> list[_Candidate]:
-        folder = f"{self._sys}/class/hwmon"
-        found = []
-        for chip in listing(folder):
-            name = _text(f"{folder}/{chip}/name")
-            rank = _rank(name, 2) if name else None
-            if rank is None:
-                continue
-            labels = {
-                entry: _text(f"{folder}/{chip}/{entry[:-5]}label")
-                for entry in listing(f"{folder}/{chip}")
-                if entry.startswith("temp") and entry.endswith("_input")
-            }
-            # One value for the whole chip says more, and wakes fewer cores, than each core's.
-            whole = [one for one in labels if labels[one].lower().startswith(_WHOLE_CHIP)]
-            for one in whole or labels:
-                label = f"{name} {labels[one]}".strip()
-                found.append(_Candidate(rank, label, KeptFile(f"{folder}/{chip}/{one}", 64)))
-        return found
+    def _wanted(self, found: list[Thermometer]) -> list[Thermometer]:
+        """The sensor that was asked for by name, else all that may count."""
+        self._unknown = None
+        wish = os.environ.get(CHOICE, "").strip()
+        if not wish:
+            return [one for one in found if one.rank != NEVER]
+        lowered = wish.lower()
+        chosen = [
+            one
+            for one in found
+            if lowered in {one.name.lower(), one.label.lower(), one.key.lower()}
+        ]
+        if not chosen:
+            there = ", ".join(dict.fromkeys(one.label for one in found)) or "no sensor at all"
+            self._unknown = SensorFault(
+                f"{CHOICE}={wish!r} names no temperature sensor; there is {there}",
+                f"set {CHOICE} to one of these, or unset it",
+            )
+        for one in chosen:
+            one.rank = 0
+        return chosen
 
     def renew(self, now: float) -> None:
-        """Read the temperature, unless the last reading took so long that it must wait."""
-        if now < self._not_before:
-            return
-        begun = time.monotonic()
-        hottest, reason = _hottest(self._candidates)
-        self._not_before = now + _BACK_OFF * (time.monotonic() - begun)
-        if hottest is None:
+        """Read the temperature."""
+        try:
+            sensor, celsius, at = self._hottest(now)
+        except SensorFault as fault:
             self.value = NAN
-            folders = f"{self._sys}/class/thermal and {self._sys}/class/hwmon"
-            self.lose(SensorFault(reason or f"no temperature sensor in {folders}"))
+            self._last = None
+            self.lose(self._unknown or fault)
             return
-        self.value = hottest[0] / 1000.0
+        self._last = sensor, celsius, at
+        self.value = celsius
         self.gain()
-        source = f"{hottest[1].label}: {hottest[1].file.path}"
-        self._notes.origin(self.fields, Provenance("measured", source, now))
+        limits = f" ({sensor.limits})" if sensor.limits else ""
+        self._notes.origin(self.fields, Provenance("measured", f"{sensor.key}{limits}", at))
+
+    def _hottest(self, now: float) -> tuple[Thermometer, float, float]:
+        """The hottest of the first rank that has a value, and when it was read."""
+        best: tuple[Thermometer, float, float] | None = None
+        fault = None
+        for sensor in self._sensors:
+            if best is not None and sensor.rank > best[0].rank:
+                break
+            if now < sensor.not_before:
+                last = self._last
+                if last is not None and last[0] is sensor and (best is None or last[1] > best[1]):
+                    best = last
+                continue
+            begun = time.monotonic()
+            try:
+                celsius = sensor.celsius()
+            except SensorFault as error:
+                fault = error
+                continue
+            finally:
+                sensor.not_before = now + _BACK_OFF * (time.monotonic() - begun)
+            if best is None or celsius > best[1]:
+                best = sensor, celsius, now
+        if best is None:
+            folders = f"{self._roots.sys}/class/thermal and {self._roots.sys}/class/hwmon"
+            raise fault or SensorFault(f"no temperature sensor in {folders}")
+        return best
 
     def info(self) -> SourceInfo:
         """Name the sensor, for the report."""
-        paths = tuple(candidate.file.path for candidate in self._candidates)
-        folders = f"{self._sys}/class/thermal, {self._sys}/class/hwmon"
-        return SourceInfo(self.name, self.fields, ", ".join(paths) or folders, paths, seldom=True)
+        paths = tuple(sensor.file.path for sensor in self._sensors)
+        folders = f"{self._roots.sys}/class/thermal, {self._roots.sys}/class/hwmon"
+        source = folders
+        if self._last is not None:
+            sensor = self._last[0]
+            source = ", ".join(filter(None, (sensor.key, sensor.limits, sensor.file.path)))
+        return SourceInfo(self.name, self.fields, source, paths, seldom=True)
 
     def close(self) -> None:
         """Close the files."""
-        for candidate in self._candidates:
-            candidate.file.close()
-
-
-def _hottest(candidates: list[_Candidate]) -> tuple[tuple[int, _Candidate] | None, str]:
-    """The hottest plausible of the best rank that has one, else why the last gave none."""
-    best: tuple[int, _Candidate] | None = None
-    reason = ""
-    for candidate in candidates:
-        if best is not None and candidate.rank > best[1].rank:
-            break
-        try:
-            value = int(candidate.file.read())
-        except (SensorFault, ValueError) as fault:
-            reason = str(fault)
-            continue
-        if not _LOWEST <= value <= _HIGHEST:
-            reason = f"{candidate.file.path} says {value / 1000:g} °C, which cannot be"
-        elif best is None or value > best[0]:
-            best = value, candidate
-    return best, reason
-
-
-def _rank(label: str, otherwise: int) -> int | None:
-    """0 for a processor, `otherwise` for what is not known, `None` for another part."""
-    lowered = label.lower()
-    if lowered.startswith(_NOT_THE_DEVICE):
-        return None
-    return 0 if any(word in lowered for word in _PROCESSOR) else otherwise
-
-
-def _text(path: str) -> str:
-    try:
-        return read_text(path)
-    except SensorFault:
-        return ""
+        for sensor in self._sensors:
+            sensor.file.close()
