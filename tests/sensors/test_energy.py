@@ -51,7 +51,7 @@ def test_a_time_in_which_it_may_have_wrapped_twice_is_unknown() -> None:
     assert difference(0, 1_000_000, 132, SPAN) is None
 
 
-@given(points=st.lists(st.tuples(st.floats(0, LONGEST), WATTS), min_size=2, max_size=20))
+@given(points=st.lists(st.tuples(st.floats(0, 0.9 * LONGEST), WATTS), min_size=2, max_size=20))
 def test_the_trapezoid_lies_between_the_extremes_of_the_power(
     points: list[tuple[float, float]],
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_reset_makes_the_energy_of_its_time_unknown(tree: Tree) -> None:
     after = mark(tree, source, 5)
     joules, reason = energy_between(first, after)
     assert math.isnan(joules)  # neither -999 J nor 261 kJ
-    assert "no value for 5.00 s of 5.00 s" in reason
+    assert "not known for 5.00 s of 5.00 s" in reason
     zone(tree, "intel-rapl:0", "package-0", 51, max_energy_range_uj=SPAN)
     assert energy_between(after, mark(tree, source, 5)) == (50.0, "")
 

@@ -263,10 +263,12 @@ def test_a_platform_below_its_own_packages_is_not_believed(tree: Tree) -> None:
 
     both(0, 0)
     with opened(tree.suite()) as suite:
-        both(50, 0.5)
-        sample = later(tree, suite)
-        assert sample.power_watts == 10  # neither the 0.1 W of an unwired psys nor 10.1 W
-        assert origin(sample)[1] == "RAPL package-0: processor only"
+        for step in range(1, 5):
+            both(50 * step, 0.5 * step)
+            sample = later(tree, suite)
+            assert sample.power_watts == 10  # neither the 0.1 W of an unwired psys nor 10.1 W
+            assert origin(sample)[1] == "RAPL package-0: processor only"
+        assert suite.energy().source == "RAPL package-0: processor only"
 
 
 def test_a_wrap_above_the_limit_of_the_package_is_a_reset(tree: Tree) -> None:

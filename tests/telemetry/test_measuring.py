@@ -111,7 +111,7 @@ def test_energy_with_a_hole_is_missing_and_says_how_large_it_is(bench: Bench) ->
         bench.clock.advance(10)
         bench.unknown = 5
     assert math.isnan(measure.joules)
-    assert "no value for 5.00 s of 10.00 s" in measure.missing["joules"]
+    assert "not known for 5.00 s of 10.00 s" in measure.missing["joules"]
     total = bench.measure.since_start()
     assert (total.seconds, total.joules, total.unknown_seconds) == (10, 100, 5)
 

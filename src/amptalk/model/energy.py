@@ -41,5 +41,8 @@ def energy_between(first: EnergyMark, last: EnergyMark) -> tuple[float, str]:
     unknown = last.unknown - first.unknown
     if unknown > 0.0:
         seconds = last.at - first.at
-        return nan, f"{last.source} had no value for {unknown:.2f} s of {seconds:.2f} s"
+        return nan, (
+            f"{last.source}: not known for {unknown:.2f} s of {seconds:.2f} s, "
+            "because it was reset or its readings were too far apart"
+        )
     return last.joules - first.joules, ""

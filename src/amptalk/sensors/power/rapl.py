@@ -4,8 +4,8 @@ Two meters: `psys`, the platform, which contains the packages; and the packages,
 processor alone and contain `core` and `uncore`. Neither is ever added to the other; `dram` is
 left out of both, and so is `intel-rapl-mmio`, which shows the same packages again, unless it is
 the only one. The dies of an AMD package all show the counter of the package (kernels before
-6.11), so one of them counts. A `psys` below its own packages is not wired on that board and is
-not believed.
+6.11), so one of them counts. A `psys` below its own packages three times running is not wired on
+that board and no longer believed.
 
 Zone numbers are hexadecimal and only ever compared as text.
 Formats: Documentation/power/powercap/powercap.rst.
@@ -25,6 +25,7 @@ _TREES = ("intel-rapl:", "intel-rapl-mmio:")
 _ABOVE_LIMIT = 3.0
 """Over a quarter of a second a processor stays below this many times its own power limit."""
 _NOT_BELOW = 0.95
+_DOUBTS = 3
 _FILES = "/sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/energy_uj"
 REMEDY = (
     f"echo 'z {_FILES} 0444 root root -' | sudo tee /etc/tmpfiles.d/amptalk-rapl.conf && "
@@ -110,8 +111,9 @@ class Platform(_Rapl):
     def __init__(self, roots: Roots, packages: Packages) -> None:
         super().__init__(roots)
         self._packages = packages
+        self._below = 0
         self.believed = True
-        """False once it showed less than the packages, which are part of it."""
+        """False once it showed less than the packages, which are part of it, three times."""
 
     def wanted(self, zones: dict[str, str]) -> dict[str, str]:
         """Take the zone of the platform."""
@@ -126,9 +128,13 @@ class Platform(_Rapl):
             inside = self._packages.watts(now)
         except SensorFault:
             inside = None
-        if watts is None or (inside is not None and watts < _NOT_BELOW * inside):
-            self.believed = False
+        if watts is None:
             return None
+        if inside is not None and watts < _NOT_BELOW * inside:
+            self._below += 1
+            self.believed = self._below < _DOUBTS
+            raise SensorFault(f"psys says {watts:g} W, less than its packages with {inside:g} W")
+        self._below = 0
         return Reading(watts, "derived", self.source)
 
 
