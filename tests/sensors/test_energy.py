@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amptalk.model.energy import EnergyMark, energy_between
+from amptalk.sensors.files import SensorFault
 from amptalk.sensors.power.choice import PowerSource
-from amptalk.sensors.power.counters import LONGEST, PLAUSIBLE_WATTS, difference
+from amptalk.sensors.power.counters import (
+    LONGEST,
+    PLAUSIBLE_WATTS,
+    Counter,
+    CounterGroup,
+    difference,
+)
 from amptalk.sensors.power.trapezoid import Trapezoid
 from amptalk.sensors.report import Notes
 from tests.sensors.test_power import HWMON, MICRO, SUPPLY, put, zone
@@ -39,6 +46,33 @@ def test_no_difference_is_negative_or_implausible(
     if joules is not None:
         most = wrap_watts if new < old else PLAUSIBLE_WATTS
         assert 0 <= joules <= most * (seconds + 0.01) * 1.000001
+
+
+STEPS = st.tuples(st.floats(0, 300), st.floats(0.01, 5), st.booleans())
+
+
+@given(start=st.integers(0, SPAN - 1), steps=st.lists(STEPS, min_size=1, max_size=20))
+def test_a_total_is_right_whatever_wraps_and_fails(
+    start: int, steps: list[tuple[float, float, bool]]
+) -> None:
+    class Made(Counter):
+        def read(self) -> int:
+            if fails:
+                raise SensorFault("cannot be read")
+            return energy % SPAN
+
+    energy, now, counted, fails = start, 0.0, start, False
+    group = CounterGroup([Made("energy_uj", SPAN)])
+    group.advance(now)
+    for watts, seconds, failing in steps:
+        energy, now, fails = energy + int(watts * seconds * 1e6), now + seconds, failing
+        try:
+            group.advance(now)
+        except SensorFault:
+            continue
+        counted = energy
+    assert group.unknown == 0
+    assert group.joules == pytest.approx((counted - start) / 1e6)
 
 
 @given(old=st.integers(1, SPAN), drop=st.integers(1, SPAN), seconds=SECONDS)
@@ -156,6 +190,15 @@ def test_marks_in_quick_succession_read_the_sensor_once(tree: Tree) -> None:
     assert energy_between(first, second)[0] == pytest.approx(1)  # 5 W held, not yet 45 W
     third = mark(tree, source, 0.2)  # by now that reading is too old to be held
     assert energy_between(second, third)[0] == pytest.approx((5 + 45) / 2 * 0.2)
+
+
+def test_samples_too_far_apart_say_nothing_of_the_time_between(tree: Tree) -> None:
+    put(tree, HWMON, name="ina3221", in1_label="VDD_IN", in1_input=5000, curr1_input=1000)
+    source = PowerSource(tree.roots, Notes({}))
+    first = mark(tree, source)
+    joules, reason = energy_between(first, mark(tree, source, 60))
+    assert math.isnan(joules)  # not the 300 J of a straight line over a minute
+    assert "too far apart" in reason
 
 
 def test_a_changed_source_is_a_reason_and_no_sum(tree: Tree) -> None:

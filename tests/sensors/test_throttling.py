@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amptalk.manager import ResourceManager
 from amptalk.sensors.throttling import HOLD, Known, Throttling, verdict
-from amptalk.sensors.throttling_readers import Finding
+from amptalk.sensors.throttling_readers import AT_MOST, Finding, ProcessorCounters
 from tests.sensors.test_container import V2_MOUNT, v2_group
 from tests.sensors.test_power import put
 from tests.sensors.trees import VMSTAT, Tree, opened, psi
@@ -62,7 +62,25 @@ def test_throttle_counters_tell_by_their_difference_once_a_core_and_package(tree
         tree.clock.advance(5)
         suite.read()
         found = suite.throttling()
-    assert found.reasons == ("thermal: package 0 3 times",)  # not 12 times
+    assert found.reasons == ("thermal: package 0: 3 events",)  # not 12
+
+
+def test_the_cost_on_a_server_is_bounded_and_packages_come_first(tree: Tree) -> None:
+    for cpu in range(100):
+        put(tree, f"{CPU}/cpu{cpu}/topology", physical_package_id=cpu // 50, core_id=cpu % 50)
+        put(tree, f"{CPU}/cpu{cpu}/thermal_throttle", core_throttle_count=0,
+            package_throttle_count=0)  # fmt: skip
+    reader = ProcessorCounters(tree.roots)
+    reader.discover()
+    files = list(reader._files)
+    assert len(files) == AT_MOST
+    assert [file.endswith("package_throttle_count") for file in files[:3]] == [True, True, False]
+
+
+def test_a_power_limit_of_the_package_is_a_power_cap(tree: Tree) -> None:
+    path = f"{CPU}/cpu0/thermal_throttle/package_power_limit_count"
+    tree.put(path, "3\n")
+    assert causes(judged(tree, (path, "4\n")).reasons) == {"power cap"}
 
 
 def test_since_is_the_first_sight_and_a_cause_ends_10_s_after_the_last(tree: Tree) -> None:
@@ -130,7 +148,7 @@ def test_over_current_events_of_a_jetson_are_counted(tree: Tree) -> None:
     put(tree, folder, name="soctherm_oc", oc1_event_cnt=4, oc2_event_cnt=5, oc3_event_cnt=6)
     assert judged(tree).slower is False
     found = judged(tree, (f"{folder}/oc1_event_cnt", "5\n"), (f"{folder}/oc3_event_cnt", "8\n"))
-    assert found.reasons == ("under-voltage: oc1 1 times", "power cap: oc3 2 times")
+    assert found.reasons == ("under-voltage: oc1: 1 event", "power cap: oc3: 2 events")
 
 
 def test_a_counter_that_went_back_is_no_event(tree: Tree) -> None:

@@ -8,7 +8,8 @@
 - Jetson: event counters of `soctherm_oc` (1 under-voltage, 2 average and 3 peak over-current).
 - Cooling devices of the processor, and `scaling_max_freq` below `cpuinfo_max_freq`.
 
-Counters tell by their difference: the first reading says nothing.
+Counters tell by their difference: the first reading says nothing. Of each kind at most 64 files
+are read, packages before cores, which bounds the cost on a server.
 Formats: arch/x86/kernel/cpu/mce/therm_throt.c, drivers/firmware/raspberrypi.c,
 drivers/hwmon/raspberrypi-hwmon.c, Documentation/ABI/testing/sysfs-class-thermal,
 Documentation/admin-guide/pm/cpufreq.rst (kHz).
@@ -41,6 +42,10 @@ _BITS = (
     (THERMAL, 3, "soft temperature limit"),
 )
 _COOLERS = ("processor", "thermal-cpufreq", "cpufreq-", "thermal-devfreq", "intel_powerclamp")
+
+
+AT_MOST = 64
+"""Files of one kind that are read every 5 s, about 8 µs each."""
 
 
 class Finding(NamedTuple):
@@ -105,7 +110,8 @@ class _Counting:
             more = value - self._last.get(path, value)
             self._last[path] = value
             if more > 0:
-                texts.setdefault(cause, []).append(f"{label} {more} times")
+                events = "1 event" if more == 1 else f"{more} events"
+                texts.setdefault(cause, []).append(f"{label}: {events}")
         return [
             _told(cause, texts.get(cause, []), faults.get(cause), paths.get(cause, []))
             for cause in dict.fromkeys((*texts, *paths))
@@ -134,7 +140,8 @@ class ProcessorCounters(_Counting):
                 label = f"package {package}" if whole else f"core {core} of package {package}"
                 if key not in found and exists(path):
                     found[key] = path, (cause, label)
-        self._files = dict(found.values())
+        packages_first = sorted(found.items(), key=lambda one: not one[0][0].startswith("package"))
+        self._files = dict([value for _key, value in packages_first[:AT_MOST]])
 
 
 class OverCurrent(_Counting):
@@ -251,20 +258,26 @@ class Frequencies:
 
     def __init__(self, roots: Roots) -> None:
         self._folder = f"{roots.sys}/devices/system/cpu/cpufreq"
-        self._policies: list[str] = []
+        self._policies: dict[str, int] = {}
+        self._fault: SensorFault | None = None
 
     def discover(self) -> None:
-        """Find the groups of cores that share a frequency."""
+        """Find the groups of cores that share a frequency, and the highest of each."""
         names = [name for name in listing(self._folder) if name.startswith("policy")]
-        self._policies = [f"{self._folder}/{name}" for name in names]
+        self._policies, self._fault = {}, None
+        for name in names[:AT_MOST]:
+            policy = f"{self._folder}/{name}"
+            try:
+                self._policies[policy] = read_number(f"{policy}/cpuinfo_max_freq")
+            except SensorFault as fault:
+                self._fault = fault
 
     def read(self) -> list[Finding]:
         """Which of them are capped; by what cannot be told from the figures."""
-        texts, fault = [], None
-        for policy in self._policies:
+        texts, fault = [], self._fault
+        for policy, most in self._policies.items():
             try:
                 capped = read_number(f"{policy}/scaling_max_freq")
-                most = read_number(f"{policy}/cpuinfo_max_freq")
             except SensorFault as error:
                 fault = error
                 continue
@@ -274,4 +287,4 @@ class Frequencies:
         alike = {text.partition(" ")[2] for text in texts}
         if len(texts) > 1 and len(alike) == 1:
             texts = [f"{len(texts)} of {len(self._policies)} policies {alike.pop()}"]
-        return [_told(FREQUENCY, texts, fault, self._policies)]
+        return [_told(FREQUENCY, texts, fault, list(self._policies))]
