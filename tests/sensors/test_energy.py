@@ -1,5 +1,6 @@
 """Energy: counters unwrapped, power integrated, and totals that never mix two sources."""
 
+import errno
 import math
 import threading
 from itertools import pairwise
@@ -21,7 +22,7 @@ from amptalk.sensors.power.counters import (
 from amptalk.sensors.power.trapezoid import Trapezoid
 from amptalk.sensors.report import Notes
 from tests.sensors.test_power import HWMON, MICRO, SUPPLY, put, zone
-from tests.sensors.trees import Tree
+from tests.sensors.trees import Tree, failing
 
 SPAN = 262_143_328_850
 WATTS = st.floats(0, 500)
@@ -199,6 +200,18 @@ def test_samples_too_far_apart_say_nothing_of_the_time_between(tree: Tree) -> No
     joules, reason = energy_between(first, mark(tree, source, 60))
     assert math.isnan(joules)  # not the 300 J of a straight line over a minute
     assert "too far apart" in reason
+
+
+def test_a_counter_that_may_not_be_read_leaves_the_samples(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tree, HWMON, name="ina3221", in1_label="VDD_IN", in1_input=5000, curr1_input=1000)
+    zone(tree, "intel-rapl:0", "package-0", 7)
+    path = f"{tree.roots.sys}/class/powercap/intel-rapl:0/energy_uj"
+    failing(monkeypatch, path, errno.EACCES)
+    source = PowerSource(tree.roots, Notes({}))
+    joules, reason = energy_between(mark(tree, source), mark(tree, source, 2))
+    assert (joules, reason) == (10.0, "")
 
 
 def test_a_changed_source_is_a_reason_and_no_sum(tree: Tree) -> None:

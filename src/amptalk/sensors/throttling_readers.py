@@ -41,7 +41,10 @@ _BITS = (
     (THERMAL, 2, "throttled"),
     (THERMAL, 3, "soft temperature limit"),
 )
-_COOLERS = ("processor", "thermal-cpufreq", "cpufreq-", "thermal-devfreq", "intel_powerclamp")
+_COOLERS = (
+    *("processor", "intel_powerclamp", "cpufreq-", "devfreq-"),
+    *("thermal-cpufreq", "thermal-devfreq"),  # the names before Linux 5.12
+)
 
 
 AT_MOST = 64
