@@ -65,8 +65,8 @@ def test_a_total_is_right_whatever_wraps_and_fails(
     energy, now, counted, fails = start, 0.0, start, False
     group = CounterGroup([Made("energy_uj", SPAN)])
     group.advance(now)
-    for watts, seconds, fails in steps:
-        energy, now = energy + int(watts * seconds * 1e6), now + seconds
+    for watts, seconds, lost in steps:
+        energy, now, fails = energy + int(watts * seconds * 1e6), now + seconds, lost
         try:
             group.advance(now)
         except SensorFault:
