@@ -187,7 +187,7 @@ def callback(metrics):
 manager = amptalk.create_resource_manager(
     max_memory_mb=used / 0.8, monitoring_interval=0.05, strategy="cooperative",
     callback=callback, record=sys.argv[1])
-manager.hook("drop", lambda: None, restore=lambda: None)
+manager.hook("drop", lambda: None, restore=lambda: print("restored", flush=True))
 manager.knob("batch", minimum=1, maximum=8, on_change=lambda value: None)
 manager.component("asr", memory_mb=(1, 50), on_shrink=lambda *told: None)
 manager.start_monitoring()
@@ -220,7 +220,9 @@ def test_the_interpreter_ends_quietly_with_everything_active(
     result = run_python(EVERYTHING + end, str(path))
     assert result.returncode == code
     assert result.stderr == ("no\n" if code == 1 else "")
-    check_recording(path, int(result.stdout))
+    count, restored = result.stdout.split()
+    assert restored == "restored"  # levers are let go of
+    check_recording(path, int(count))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

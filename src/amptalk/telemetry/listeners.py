@@ -140,8 +140,8 @@ class Listeners:
         if "logging" not in sys.modules:
             # Then nobody can have configured it: this is what it would do, without the 5 ms
             # and the megabyte that importing it adds to every start.
-            sys.stderr.write(f"{self.name}: {text}\n")
+            sys.stderr.write(f"amptalk {self.name}: {text}\n")
             return
         import logging
 
-        logging.getLogger("amptalk").warning("%s: %s", self.name, text)
+        logging.getLogger("amptalk").warning("amptalk %s: %s", self.name, text)
