@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import threading
 import time
 
@@ -13,6 +12,7 @@ from tests.integration.support import (
     Worker,
     ballast,
     events_of,
+    logged_by,
     own_process,
     ticks,
     used_mb,
@@ -158,13 +158,7 @@ def test_observing_judges_and_decides_and_changes_nothing() -> None:
 
 @own_process
 def test_enforce_says_what_it_does_not_enforce_where_an_operator_looks() -> None:
-    logged: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            logged.append(record.getMessage())
-
-    logging.getLogger("amptalk").addHandler(Keep())
+    logged = logged_by("amptalk")
     manager = create_resource_manager(
         max_memory_mb=2000, max_power_watts=20, handling="enforce", name="edge"
     )
@@ -172,7 +166,7 @@ def test_enforce_says_what_it_does_not_enforce_where_an_operator_looks() -> None
     with manager:
         assert knob.value == 8
     told = [event["text"] for event in events_of(manager, "notice")]
-    assert [f"edge: {text}" for text in told] == logged
+    assert [f"amptalk edge: {text}" for text in told] == logged
     not_set, loose = told
     assert "memory.max" in not_set
     assert "power 20 W" in loose

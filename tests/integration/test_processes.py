@@ -30,6 +30,7 @@ from tests.integration.support import ballast, events_of, own_process, ticks, us
 
 @own_process
 def test_managers_of_one_process_hold_limits_of_their_own() -> None:
+    held = ballast(100)  # beside which what the managers take themselves is little
     used = used_mb()
     limits = {"tight": used / 2, "near": used / 0.8, "wide": used * 10}
     managers = {
@@ -54,6 +55,7 @@ def test_managers_of_one_process_hold_limits_of_their_own() -> None:
     assert not managers["tight"].running
     for manager in managers.values():
         manager.stop_monitoring()
+    assert len(held) == 100 << 20
 
 
 def answers_of_a_child(manager: ResourceManager, knob_value: float) -> dict[str, bool]:
