@@ -22,6 +22,7 @@ from amptalk.loop import Loop
 from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
 from amptalk.registry import managers
+from amptalk.sensors.own import own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sharing.components import ComponentBook
 from amptalk.strategies.names import make_strategy
@@ -77,7 +78,9 @@ class ResourceManager:
         self._listeners = Listeners(
             self.history, managers, callback, self.config.record, monitoring_interval
         )
-        self._actuation = Actuation(self._clock, handling, self._limits, self._listeners.refused)
+        self._actuation = Actuation(
+            self._clock, handling, self._limits, self._listeners.refused, own_memory_mb
+        )
         self._components = ComponentBook(self._limits, self._actuation.runner)
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
@@ -104,8 +107,6 @@ class ResourceManager:
         weakref.finalize(self, self._sensors.close).atexit = False
         self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
-
-    # -- life -----------------------------------------------------------------
 
     @property
     def running(self) -> bool:
@@ -184,8 +185,6 @@ class ResourceManager:
             except Exception as error:  # noqa: BLE001 - the loop outlives any bug of ours
                 self._listeners.fault(error)
                 return self.config.monitoring_interval
-
-    # -- seeing ---------------------------------------------------------------
 
     def get_current_metrics(self) -> Sample:
         """The latest sample while running, a fresh one otherwise."""

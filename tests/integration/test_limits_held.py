@@ -166,7 +166,7 @@ def test_enforce_says_what_it_does_not_enforce_where_an_operator_looks() -> None
     with manager:
         assert knob.value == 8
     told = [event["text"] for event in events_of(manager, "notice")]
-    assert [f"amptalk edge: {text}" for text in told] == logged
+    assert [f"edge: {text}" for text in told] == logged
     not_set, loose = told
     assert "memory.max" in not_set
     assert "power 20 W" in loose

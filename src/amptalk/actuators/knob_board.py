@@ -142,8 +142,7 @@ class KnobBoard:
                 continue
             resource = move.state.resource
             seen = measure(resource.name)
-            if seen.value > move.highest:
-                move.highest = seen.value
+            move.highest = max(move.highest, seen.value)
             pause = SETTLE[resource.kind]
             ready = min(move.last + pause, move.first + pause + SHORTEST_REPORT_PAUSE)
             if now < max(ready, self._reported.get(name, -math.inf) + SHORTEST_REPORT_PAUSE):
