@@ -80,7 +80,7 @@ def main() -> int:
         if block.language != "python":
             continue
         result = run_python_block(block, sys.executable, options.cwd, options.module)
-        if result.returncode or result.stderr:
+        if result.returncode or "Traceback" in result.stderr:
             failed += 1
             sys.stderr.write(f"{block.title}: exit {result.returncode}\n{result.stderr}\n")
         else:

@@ -22,6 +22,7 @@ from amptalk.loop import Loop
 from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
 from amptalk.registry import managers
+from amptalk.sensors.own import own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sharing.components import ComponentBook
 from amptalk.strategies.names import make_strategy
@@ -78,7 +79,9 @@ class ResourceManager:
         self._listeners = Listeners(
             self.history, managers, callback, self.config.record, monitoring_interval
         )
-        self._actuation = Actuation(self._clock, handling, self._limits, self._listeners.refused)
+        self._actuation = Actuation(
+            self._clock, handling, self._limits, self._listeners.refused, own_memory_mb
+        )
         self._components = ComponentBook(self._limits, self._actuation.runner)
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""

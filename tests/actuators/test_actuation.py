@@ -220,7 +220,7 @@ def test_what_nothing_can_hold_is_said() -> None:
     actuation.add(Hook("h", lambda: None, resource="memory"))
     actuation.knobs.create("k", minimum=1, maximum=2, resource="cpu")
     (text,) = actuation.holds()
-    assert "nothing can hold: GPU memory 500 MB;" in text
+    assert "nothing holds yet: GPU memory 500 MB;" in text
     actuation.knobs.create("any", minimum=1, maximum=2)
     assert actuation.holds() == ()
     assert Actuation(VirtualClock(), "degrade", ()).holds() == ()

@@ -131,6 +131,17 @@ def test_a_move_down_is_judged_after_its_settle_time(world: Board) -> None:
     assert world.settle(60) == []
 
 
+def test_a_move_down_is_measured_from_the_highest_use_while_it_lasted(world: Board) -> None:
+    world.board.create("batch", minimum=0, maximum=32, resource="cpu")
+    world.apply(cpu=0.5)
+    world.value = 98.0  # use goes on growing for a moment
+    assert world.settle(1.0) == []
+    world.value = 88.0
+    (report,) = world.settle(1.1)
+    assert (report.before, report.after) == (98, 88)
+    assert report.verdict in {Verdict.WORKED, Verdict.PARTIAL}
+
+
 def test_a_slow_way_down_is_told_as_one_move_each_few_seconds(world: Board) -> None:
     world.board.create("batch", minimum=0, maximum=100, resource="cpu")
     reports: list[ActionReport] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,23 @@ from amptalk.actuators import memory
 from amptalk.actuators.memory import MemoryTrim
 from amptalk.clock import VirtualClock
 from tests.helpers import output_of
+
+
+def unknown() -> float:
+    return math.nan
+
+
+def test_what_it_gave_back_is_measured_on_this_process_alone() -> None:
+    readings = iter([610.0, 33.0])
+    trim = MemoryTrim(VirtualClock(), lambda: next(readings))
+    trim.apply(0.0)
+    assert trim.measured == (610.0, 33.0)
+
+
+def test_without_a_reading_of_its_own_the_resource_decides() -> None:
+    trim = MemoryTrim(VirtualClock(), unknown)
+    trim.apply(0.0)
+    assert trim.measured is None
 
 
 def glibc() -> bool:
@@ -36,7 +54,7 @@ def test_memory_of_many_small_pieces_returns_to_the_system() -> None:
             "for piece in pieces[:-1]: libc.free(ctypes.c_void_p(piece))\n"
             "gc.collect()\n"
             "kept = rss()\n"
-            "MemoryTrim(SystemClock()).apply(0.0)\n"
+            "MemoryTrim(SystemClock(), lambda: float('nan')).apply(0.0)\n"
             "print(full, kept, rss())"
         ).split(),
     )
@@ -60,7 +78,7 @@ def test_unreachable_cycles_are_collected() -> None:
     try:
         del node
         assert reference() is not None
-        MemoryTrim(VirtualClock()).apply(0.0)
+        MemoryTrim(VirtualClock(), unknown).apply(0.0)
     finally:
         gc.enable()
     assert reference() is None
@@ -68,7 +86,7 @@ def test_unreachable_cycles_are_collected() -> None:
 
 def test_it_runs_again_after_30_s() -> None:
     clock = VirtualClock()
-    trim = MemoryTrim(clock)
+    trim = MemoryTrim(clock, unknown)
     assert trim.available() is None
     trim.apply(0.0)
     clock.advance(29)
@@ -82,7 +100,7 @@ def test_a_long_collection_takes_no_more_than_one_percent_of_the_time(
 ) -> None:
     clock = VirtualClock()
     monkeypatch.setattr(memory, "gc", SimpleNamespace(collect=lambda: clock.advance(2.0)))
-    trim = MemoryTrim(clock)
+    trim = MemoryTrim(clock, unknown)
     trim.apply(0.0)
     clock.advance(199)
     assert trim.available() is not None
@@ -101,12 +119,12 @@ def test_where_the_c_library_cannot_trim_it_says_so_and_still_collects(
     monkeypatch: pytest.MonkeyPatch, library: SimpleNamespace, reason: str
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    trim = MemoryTrim(VirtualClock())
+    trim = MemoryTrim(VirtualClock(), unknown)
     trim.apply(0.0)
     assert reason in trim.detail
 
 
 def test_where_it_can_trim_there_is_nothing_to_say() -> None:
-    trim = MemoryTrim(VirtualClock())
+    trim = MemoryTrim(VirtualClock(), unknown)
     trim.apply(0.0)
     assert (trim.detail == "") == glibc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import subprocess
 import sys
 import threading
@@ -39,6 +40,18 @@ def own_process(test: Callable[[], None]) -> Callable[[], None]:
         assert "Exception ignored" not in result.stderr, said
 
     return run
+
+
+def logged_by(name: str) -> list[str]:
+    """What is logged by `name` and below from now on."""
+    messages: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    logging.getLogger(name).addHandler(Keep())
+    return messages
 
 
 def used_mb() -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import threading
 import time
 
@@ -13,6 +12,7 @@ from tests.integration.support import (
     Worker,
     ballast,
     events_of,
+    logged_by,
     own_process,
     ticks,
     used_mb,
@@ -49,21 +49,23 @@ def test_a_knob_brings_a_child_that_is_beyond_the_limit_back_under_it() -> None:
 
 
 @own_process
-def test_an_action_that_began_before_a_violation_and_ended_it_is_told_with_it() -> None:
-    cache, more = [ballast(100)], threading.Event()
+def test_an_action_under_way_before_during_and_after_a_violation_is_told_with_it() -> None:
+    cache, other = [ballast(100)], threading.Event()
 
     def drop() -> None:
-        more.wait(20)
+        other.wait(20)
         cache.clear()
 
     manager = create_resource_manager(max_memory_mb=used_mb() / 0.8, monitoring_interval=0.05)
     manager.hook("drop_cache", drop, expected=100)
     with manager:
         eventually(lambda: manager.level > Level.NORMAL, "the hook is called")
-        cache.append(ballast(50))
+        more = ballast(50)
         eventually(lambda: bool(manager.violations), "the limit is crossed meanwhile")
-        violation = manager.violations[0]
-        more.set()
+        del more
+        [violation] = manager.violations
+        eventually(lambda: violation.ended is not None, "it is over before the hook is")
+        other.set()
         eventually(lambda: bool(verdicts(manager, "drop_cache")), "the hook is measured")
         [event] = [e for e in events_of(manager, "action") if e["action"] == "drop_cache"]
         assert event["time"] < violation.started
@@ -156,13 +158,7 @@ def test_observing_judges_and_decides_and_changes_nothing() -> None:
 
 @own_process
 def test_enforce_says_what_it_does_not_enforce_where_an_operator_looks() -> None:
-    logged: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            logged.append(record.getMessage())
-
-    logging.getLogger("amptalk").addHandler(Keep())
+    logged = logged_by("amptalk")
     manager = create_resource_manager(
         max_memory_mb=2000, max_power_watts=20, handling="enforce", name="edge"
     )

@@ -30,6 +30,7 @@ from tests.integration.support import ballast, events_of, own_process, ticks, us
 
 @own_process
 def test_managers_of_one_process_hold_limits_of_their_own() -> None:
+    held = ballast(100)  # beside which what the managers take themselves is little
     used = used_mb()
     limits = {"tight": used / 2, "near": used / 0.8, "wide": used * 10}
     managers = {
@@ -54,6 +55,7 @@ def test_managers_of_one_process_hold_limits_of_their_own() -> None:
     assert not managers["tight"].running
     for manager in managers.values():
         manager.stop_monitoring()
+    assert len(held) == 100 << 20
 
 
 def answers_of_a_child(manager: ResourceManager, knob_value: float) -> dict[str, bool]:
@@ -187,7 +189,7 @@ def callback(metrics):
 manager = amptalk.create_resource_manager(
     max_memory_mb=used / 0.8, monitoring_interval=0.05, strategy="cooperative",
     callback=callback, record=sys.argv[1])
-manager.hook("drop", lambda: None, restore=lambda: None)
+manager.hook("drop", lambda: None, restore=lambda: print("restored", flush=True))
 manager.knob("batch", minimum=1, maximum=8, on_change=lambda value: None)
 manager.component("asr", memory_mb=(1, 50), on_shrink=lambda *told: None)
 manager.start_monitoring()
@@ -220,7 +222,9 @@ def test_the_interpreter_ends_quietly_with_everything_active(
     result = run_python(EVERYTHING + end, str(path))
     assert result.returncode == code
     assert result.stderr == ("no\n" if code == 1 else "")
-    check_recording(path, int(result.stdout))
+    count, restored = result.stdout.split()
+    assert restored == "restored"  # levers are let go of
+    check_recording(path, int(count))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

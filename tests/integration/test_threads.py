@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,6 +68,20 @@ def test_fifty_managers_one_after_the_other_leak_nothing_either() -> None:
     eventually(lambda: not threads_of_ours(), "all threads end")
     gc.collect()
     assert descriptors() == before
+
+
+@own_process
+def test_a_service_without_a_standard_error_starts_all_the_same() -> None:
+    for lost in (None, StringIO()):
+        if lost is not None:
+            lost.close()
+        sys.modules.pop("logging", None)
+        sys.stderr = lost
+        manager = create_resource_manager(max_memory_mb=1000)  # of which a warning is due
+        with manager:
+            assert manager.running
+        assert len(events_of(manager, "notice")) == 1
+    sys.stderr = sys.__stderr__
 
 
 @own_process

@@ -36,6 +36,10 @@ _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
 
 
+def _unknown() -> float:
+    return math.nan
+
+
 class Actuation:
     """Everything a manager acts with.
 
@@ -49,6 +53,7 @@ class Actuation:
         handling: str,
         limits: Sequence[tuple[Resource, float]],
         on_refuse: Callable[[str], None] | None = None,
+        own_memory_mb: Callable[[], float] = _unknown,
     ) -> None:
         self._clock = clock
         self._handling = handling
@@ -70,7 +75,7 @@ class Actuation:
             on_refuse=on_refuse,
         )
         if any(resource.name == MemoryTrim.resource for resource, _ in self._limits):
-            self.add(MemoryTrim(clock))
+            self.add(MemoryTrim(clock, own_memory_mb))
 
     def add(self, actuator: Actuator) -> None:
         """Make an actuator available.
@@ -155,8 +160,8 @@ class Actuation:
         ]
         if loose:
             sentences.append(
-                f"watched, but nothing can hold: {', '.join(loose)}; let a knob, admission, a "
-                "hook or a component act on it"
+                f"watched, but nothing holds yet: {', '.join(loose)}; a knob, admission, a hook or "
+                "a component can"
             )
         return tuple(sentences)
 

@@ -32,6 +32,9 @@ class Actuator(ABC):
     """How much it gives back, in the resource's unit; `None` when unknown."""
     deadline: float = 2.0
     """Seconds that `apply` or `undo` may take."""
+    measured: tuple[float, float] | None = None
+    """What `apply` measured before and after itself, in the resource's unit, when it can measure
+    closer than the resource as a whole, which others use meanwhile; else `None`."""
     detail: str = ""
     """What a report on it should add; may be set by `apply`."""
 

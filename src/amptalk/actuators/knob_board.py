@@ -31,13 +31,15 @@ CHANGE_DEADLINE = 2.0
 class _Move:
     """A way downwards that is not reported yet."""
 
-    __slots__ = ("first", "last", "need", "reason", "start", "state", "wall")
+    __slots__ = ("first", "highest", "last", "need", "reason", "start", "state", "wall")
 
     def __init__(  # noqa: PLR0917 - what is known at its start
         self, start: float, state: LimitState, need: float, reason: str, now: float, wall: float
     ) -> None:
         self.start = start
         self.state = state
+        self.highest = state.value
+        """Use may go on growing while the knob moves: this is what it came down from."""
         self.need = need
         self.reason = reason
         self.first = self.last = now
@@ -48,8 +50,8 @@ class _Move:
         resource = state.resource
         return ActionReport(
             f"knob {knob.name}: {self.start:g}→{knob.value:g}", resource.name, resource.unit,
-            state.level, self.wall, 0.0, state.value, after, None,
-            judge(state.value, after, self.need, None),
+            state.level, self.wall, 0.0, self.highest, after, None,
+            judge(self.highest, after, self.need, None),
             self.reason,
         )  # fmt: skip
 
@@ -139,11 +141,12 @@ class KnobBoard:
                 del self._moves[name]
                 continue
             resource = move.state.resource
+            seen = measure(resource.name)
+            move.highest = max(move.highest, seen.value)
             pause = SETTLE[resource.kind]
             ready = min(move.last + pause, move.first + pause + SHORTEST_REPORT_PAUSE)
             if now < max(ready, self._reported.get(name, -math.inf) + SHORTEST_REPORT_PAUSE):
                 continue
-            seen = measure(resource.name)
             after = seen.value
             if math.isnan(after) or seen.measured_at < ready:
                 if now < ready + PATIENCE:

@@ -8,6 +8,7 @@ by collecting alone). It drops nothing that the application still refers to.
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable
 
 from amptalk.actuators.contract import Actuator
@@ -48,8 +49,9 @@ class MemoryTrim(Actuator):
     level = Level.CRITICAL
     deadline = 5.0
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, own_memory_mb: Callable[[], float]) -> None:
         self._clock = clock
+        self._own_memory_mb = own_memory_mb
         self._not_before = float("-inf")
         self._trim: Callable[[int], int] | None = None
         self._looked = False
@@ -65,8 +67,12 @@ class MemoryTrim(Actuator):
             self._looked = True
             self._trim, self.detail = _find_trim()
         started = self._clock.monotonic()
+        before = self._own_memory_mb()
         gc.collect()
         if self._trim is not None:
             self._trim(0)
+        after = self._own_memory_mb()
+        # Children allocate and free meanwhile; a trim is only to be credited with its own.
+        self.measured = None if math.isnan(before + after) else (before, after)
         ended = self._clock.monotonic()
         self._not_before = ended + max(SHORTEST_PAUSE, (ended - started) / GREATEST_SHARE)

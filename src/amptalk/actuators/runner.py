@@ -214,13 +214,17 @@ class ActionRunner:
 
     def _conclude(self, step: _Step, seen: Measurement, now: float) -> ActionReport:
         actuator, after = step.actuator, seen.value
+        if actuator.measured is not None:
+            step.before, after = actuator.measured
         verdict = judge(step.before, after, step.need, actuator.expected)
         record = self._record(actuator.name)
         noise = noise_floor(step.before)
         growth = max(0.0, step.slope) * (seen.measured_at - step.started)
+        if actuator.measured is not None:
+            growth = 0.0
         record.add(verdict, now, step.before + growth - after, noise)
         remarks = []
-        if step.together:
+        if step.together and actuator.measured is None:
             remarks.append(f"measured together with {', '.join(sorted(step.together))}")
         elif verdict is not Verdict.UNVERIFIABLE:
             record.learn(step.before - after)

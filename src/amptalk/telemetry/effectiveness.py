@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from amptalk.model.action import ActionReport, Verdict
-from amptalk.model.decision import Decision
+from amptalk.model.decision import Allocation, Decision
 from amptalk.model.level import LimitState
 
 WARNING_PROBABILITY = 0.5
@@ -69,26 +69,36 @@ class Effectiveness:
         self._tracks: dict[str, _Track] = {}
         self._actions: dict[str, dict[Verdict, int]] = {}
         self._freed: dict[str, float] = {}
+        self._unsettled: set[str] = set()
+        """Resources beyond their limit, or warned of."""
+        self._decision: Decision | None = None
+        self._counting: tuple[Allocation, ...] = ()
+        """Allocations of that decision that count in every tick, whether or not it is new."""
 
     def add(
         self, now: float, seconds: float, limits: tuple[LimitState, ...], decision: Decision
     ) -> None:
-        """Account for one tick that stands for `seconds`; `now` is monotonic."""
+        """Account for one tick that stands for `seconds`; `now` is monotonic.
+
+        `limits` are the same ones in every tick.
+        """
         self._seconds += seconds
-        tracks = self._tracks
+        tracks, unsettled = self._tracks, self._unsettled
+        if len(tracks) != len(limits):
+            for state in limits:
+                tracks.setdefault(state.resource.name, _Track())
         for state in limits:
-            track = tracks.get(state.resource.name)
-            if track is None:
-                track = tracks[state.resource.name] = _Track()
-            if state.value > state.limit:
-                track.over += seconds
-                if not track.breached:
-                    self._breach(track, now)
-            elif track.breached and state.fresh:
-                track.breached = False
-            if track.warned_until >= 0 and now > track.warned_until:
-                self._close_warning(track)
-        for allocation in decision.allocations:
+            if state.value > state.limit or (unsettled and state.resource.name in unsettled):
+                self._follow(state, now, seconds)
+        if decision is self._decision:
+            allocations = self._counting
+        else:
+            allocations = decision.allocations
+            self._decision = decision
+            self._counting = tuple(
+                [one for one in allocations if one.share < 1.0 or one.expected is not None]
+            )
+        for allocation in allocations:
             track = tracks.get(allocation.resource)
             if track is None:
                 continue
@@ -107,7 +117,25 @@ class Effectiveness:
             ):
                 if track.warned_until < 0:
                     track.averted = share < 1.0
+                unsettled.add(allocation.resource)
                 track.warned_until = now + max(WARNING_SECONDS, min(expected.seconds, 600.0))
+
+    def _follow(self, state: LimitState, now: float, seconds: float) -> None:
+        """Account for a limit that is exceeded, was exceeded until now or is warned of."""
+        name = state.resource.name
+        track = self._tracks[name]
+        if state.value > state.limit:
+            track.over += seconds
+            if not track.breached:
+                self._breach(track, now)
+        elif track.breached and state.fresh:
+            track.breached = False
+        if track.warned_until >= 0 and now > track.warned_until:
+            self._close_warning(track)
+        if track.breached or track.warned_until >= 0:
+            self._unsettled.add(name)
+        else:
+            self._unsettled.discard(name)
 
     @staticmethod
     def _breach(track: _Track, now: float) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from amptalk.model.sample import Sample
@@ -110,7 +111,8 @@ class Listeners:
             recorder.close()
 
     def abandon(self) -> None:
-        """Forget threads and files that a fork left to the parent."""
+        """Forget threads, locks and files that a fork left to the parent."""
+        otel.forked()
         self._thread = None
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
@@ -140,7 +142,8 @@ class Listeners:
         if "logging" not in sys.modules:
             # Then nobody can have configured it: this is what it would do, without the 5 ms
             # and the megabyte that importing it adds to every start.
-            sys.stderr.write(f"{self.name}: {text}\n")
+            with suppress(AttributeError, OSError, ValueError):  # a service may have closed it
+                sys.stderr.write(f"amptalk {self.name}: {text}\n")
             return
         import logging
 

@@ -19,7 +19,7 @@ from amptalk.model.tick import Tick
 from amptalk.telemetry import names
 from amptalk.telemetry.observing import Source
 
-__all__ = ["Events", "Source", "available", "events", "register", "registered"]
+__all__ = ["Events", "Source", "available", "events", "forked", "register", "registered"]
 
 _lock = threading.Lock()
 
@@ -92,6 +92,12 @@ class _Registration:
 
 
 _registration = _Registration()
+
+
+def forked() -> None:
+    """Renew the lock in a fork's child: a thread of the parent may have held it."""
+    global _lock  # noqa: PLW0603 - the one lock of this process
+    _lock = threading.Lock()
 
 
 def registered() -> bool:
