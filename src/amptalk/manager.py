@@ -70,19 +70,18 @@ class ResourceManager:
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
             handling=handling, name=name, record=None if record is None else str(record),
         ).checked()  # fmt: skip
-        self._clock = clock or SystemClock()
+        self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
         self._sensors = SensorSuite(scope, self._clock)
-        self._limits = self.limits.items()
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
             self.history, managers, callback, self.config.record, monitoring_interval
         )
         self._actuation = Actuation(
-            self._clock, handling, self._limits, self._listeners.refused, own_memory_mb
+            self._clock, handling, self.limits.items(), self._listeners.refused, own_memory_mb
         )
-        self._components = ComponentBook(self._limits, self._actuation.runner)
+        self._components = ComponentBook(self.limits.items(), self._actuation.runner)
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
         self.admit = self._actuation.admission.admit
@@ -95,13 +94,12 @@ class ResourceManager:
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
         self.shares = self._components.shares
         """Who holds what of which resource, one row a component and resource."""
-        clock = self._clock
         self.measure = Measuring(self.history, self._sensors.energy, clock.monotonic, clock.time)
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
         self.throttling = self._sensors.throttling
         """Is the machine slower than it could be, since when and why; see `Throttling`."""
         self._effectiveness = Effectiveness(self._strategy.name)
-        self._judge = Judge(self._limits, monitoring_interval)
+        self._judge = Judge(self.limits.items(), monitoring_interval)
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,
@@ -262,7 +260,7 @@ class ResourceManager:
                     **self.config.about(),
                     "manager": self.name,
                     "strategy": self._strategy.name,
-                    "limits": {resource.name: limit for resource, limit in self._limits},
+                    "limits": {resource.name: limit for resource, limit in self.limits.items()},
                 },
                 violations=[violation.as_dict() for violation in self.violations],
                 effectiveness=self.effectiveness(),
