@@ -52,12 +52,21 @@ class PowerSource(Source):
         zones = _rapl_zones(f"{self._sys}/class/powercap")
         if zones != {zone.name: zone.folder for zone in self._zones}:
             self._zones = [_Zone(name, folder) for name, folder in zones.items()]
+        self._absent = not (self._batteries or self._meters or self._zones)
+        if self._absent:
+            self.value = NAN
+            self.lose(self._nothing())
+
+    def _nothing(self) -> SensorFault:
+        return SensorFault(
+            f"no power sensor: no discharging battery, input meter or RAPL counter in {self._sys}"
+        )
 
     def renew(self, now: float) -> None:
         """Read the power from the first source that gives it."""
-        fault = SensorFault(
-            f"no power sensor: no discharging battery, input meter or RAPL counter in {self._sys}"
-        )
+        if self._absent:
+            return
+        fault = self._nothing()
         for reader in (self._battery, self._meter, self._rapl):
             try:
                 reading = reader(now)

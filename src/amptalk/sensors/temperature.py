@@ -59,6 +59,10 @@ class TemperatureSource(Source):
         found = [*self._zones(), *self._chips()]
         found.sort(key=lambda candidate: candidate.rank)
         self._candidates = found[:_AT_MOST]
+        if not found:
+            self.value = NAN
+            folders = f"{self._sys}/class/thermal and {self._sys}/class/hwmon"
+            self.lose(SensorFault(f"no temperature sensor in {folders}"))
 
     def _zones(self) -> list[_Candidate]:
         folder = f"{self._sys}/class/thermal"
@@ -94,15 +98,14 @@ class TemperatureSource(Source):
 
     def renew(self, now: float) -> None:
         """Read the temperature, unless the last reading took so long that it must wait."""
-        if now < self._not_before:
+        if not self._candidates or now < self._not_before:
             return
         begun = time.monotonic()
         hottest, reason = _hottest(self._candidates)
         self._not_before = now + _BACK_OFF * (time.monotonic() - begun)
         if hottest is None:
             self.value = NAN
-            folders = f"{self._sys}/class/thermal and {self._sys}/class/hwmon"
-            self.lose(SensorFault(reason or f"no temperature sensor in {folders}"))
+            self.lose(SensorFault(reason))
             return
         self.value = hottest[0] / 1000.0
         self.gain()
