@@ -23,7 +23,7 @@ from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Ask, Decision, Observation, Strategy
 from amptalk.model.level import Level, LimitState, Violation
-from amptalk.model.sample import Sample
+from amptalk.model.sample import INDEX, Sample
 from amptalk.model.tick import Tick
 from amptalk.telemetry.effectiveness import Effectiveness
 
@@ -99,14 +99,14 @@ class Engine:
         self.parts = parts
         self._interval = interval
         self._listeners = tuple(listeners)
-        self._slopes: dict[str, RecentSlope] = {
-            resource.field: RecentSlope()
-            for resource in parts.judge.resources
-            if resource.kind == "hold"
-        }
+        resources = parts.judge.resources
+        self._slopes = {one.field: RecentSlope() for one in resources if one.kind == "hold"}
+        self._columns = tuple((INDEX[field], recent) for field, recent in self._slopes.items())
         self._last_monotonic = float("nan")
-        self._levels: tuple[Level, ...] = ()
-        self._violations = 0
+        self._levels = (Level.NORMAL,) * len(resources)
+        self._changes = self._violations = 0
+        self._noted: Decision | None = None
+        """The decision whose shares were last compared with the noted ones."""
         self._noted_shares: dict[str, float] = {}
         self.last: Tick | None = None
         self.strategy_errors = 0
@@ -122,9 +122,9 @@ class Engine:
             sample = parts.sensors.refine_memory()
         sampling_seconds = time.perf_counter() - started
         parts.history.append(sample)
-        now = sample.monotonic
-        for field, recent in self._slopes.items():
-            recent.add(now, sample[field])
+        now, row = sample.monotonic, sample.row
+        for position, recent in self._columns:
+            recent.add(now, row[position])
         limits = parts.judge.judge(sample, self._slope_of, rates_fresh=rates_fresh)
         elapsed = now - self._last_monotonic
         if not elapsed > 0:  # also the nan of the first tick
@@ -190,38 +190,43 @@ class Engine:
         reports: tuple[ActionReport, ...],
     ) -> None:
         """Turn changes into events; does nothing in a tick in which nothing changed."""
-        note = self.parts.history.note
-        levels = tuple([state.level for state in limits])
-        if levels != self._levels:
-            before = self._levels or (Level.NORMAL,) * len(levels)
-            for state, old in zip(limits, before, strict=True):
-                if state.level != old:
-                    note(
-                        "level", sample.time, resource=state.resource.name,
-                        level=state.level.label, was=old.label, value=state.value,
-                        limit=state.limit, unit=state.resource.unit,
-                    )  # fmt: skip
-            self._levels = levels
+        changes = self.parts.judge.changes
+        if changes != self._changes:
+            self._changes = changes
+            self._note_limits(limits, sample.time)
+        if decision is not self._noted:
+            self._noted = decision
+            self._note_shares(decision, sample.time)
+        for report in reports:
+            self._note_report(report)
+
+    def _note_limits(self, limits: tuple[LimitState, ...], time: float) -> None:
+        note, judge = self.parts.history.note, self.parts.judge
+        for state, old in zip(limits, self._levels, strict=True):
+            if state.level is not old:
+                note(
+                    "level", time, resource=state.resource.name, level=state.level.label,
+                    was=old.label, value=state.value, limit=state.limit, unit=state.resource.unit,
+                )  # fmt: skip
+        self._levels = tuple([state.level for state in limits])
+        begun = judge.violations_begun - self._violations
+        self._violations = judge.violations_begun
+        for violation in judge.violations[-begun:] if begun else ():
+            note(
+                "violation", time, resource=violation.resource, limit=violation.limit,
+                unit=violation.unit, peak=violation.peak,
+            )  # fmt: skip
+
+    def _note_shares(self, decision: Decision, time: float) -> None:
         for allocation in decision.allocations:
             noted = self._noted_shares.get(allocation.resource, 1.0)
             share = allocation.share
             if abs(share - noted) >= NOTED_SHARE_CHANGE or (share == 1.0 != noted):
                 self._noted_shares[allocation.resource] = share
-                note(
-                    "allocation", sample.time, resource=allocation.resource,
+                self.parts.history.note(
+                    "allocation", time, resource=allocation.resource,
                     share=round(share, 4), was=round(noted, 4), reason=allocation.reason,
                 )  # fmt: skip
-        judge = self.parts.judge
-        if judge.violations_begun != self._violations:
-            begun = judge.violations_begun - self._violations
-            self._violations = judge.violations_begun
-            for violation in judge.violations[-begun:]:
-                note(
-                    "violation", sample.time, resource=violation.resource, limit=violation.limit,
-                    unit=violation.unit, peak=violation.peak,
-                )  # fmt: skip
-        for report in reports:
-            self._note_report(report)
 
     def _note_report(self, report: ActionReport) -> None:
         self.parts.effectiveness.report(report)

@@ -98,6 +98,33 @@ def test_a_missing_value_is_blind_and_leaves_the_level() -> None:
     assert state.level is Level.EMERGENCY
 
 
+def test_the_state_of_a_missing_value_is_the_same_object_until_there_is_a_value() -> None:
+    judge = Judge([(MEMORY, 1000.0)], 1.0)
+    (before,) = judge.judge(sample(0.0, {}), no_slope)
+    (again,) = judge.judge(sample(1.0, {}), no_slope)
+    assert again is before
+    assert math.isnan(again.value)
+    (alive,) = judge.judge(sample(2.0, {MEM: 950.0}), no_slope)
+    assert (alive.value, alive.fresh, alive.blind) == (950.0, True, False)
+    assert feed(judge, [950.0], 3.0).level is Level.EMERGENCY
+    (gone,) = judge.judge(sample(4.0, {}), no_slope)
+    assert (gone.blind, gone.level) == (True, Level.EMERGENCY)
+    judge.replace_limit("memory", 2000.0)
+    assert judge.judge(sample(5.0, {}), no_slope)[0].limit == 2000.0
+    judge.forget()
+    assert judge.judge(sample(6.0, {}), no_slope)[0].level is Level.NORMAL
+
+
+def test_changes_grow_with_levels_and_violations_and_stand_still_otherwise() -> None:
+    judge = Judge([(MEMORY, 1000.0)], 1.0)
+    feed(judge, [100.0] * 5)
+    assert judge.changes == 0
+    feed(judge, [760.0] * 5, 5.0)
+    assert judge.changes == 1
+    feed(judge, [1100.0] * 5, 10.0)
+    assert judge.changes == 3  # emergency, and a violation
+
+
 def test_a_value_that_is_too_old_is_blind_until_a_new_one_comes() -> None:
     judge = Judge([(POWER, 100.0)], 1.0)
     ages = {}

@@ -103,6 +103,32 @@ def test_version_2_gives_working_set_limit_quota_and_kills(tree: Tree) -> None:
         assert suite.capacity.cpu_text(50) == "50 % = 0.25 of 0.5 cores = CPUQuota=25%"
 
 
+def test_cache_and_kills_follow_every_5_s(tree: Tree) -> None:
+    tree.cgroups("0::/a/me\n", V2_MOUNT)
+    v2_group(tree, "/a", memory=500, limit=1000, cache=100)
+    v2_group(tree, "/a/me", memory=100, cache=20)
+    with opened(tree.suite("container")) as suite:
+        tree.clock.advance(1)
+        assert suite.read().container.working_set_mb == 80
+        v2_group(tree, "/a", memory=500, limit=1000, cache=300)
+        v2_group(tree, "/a/me", memory=100, cache=50)
+        tree.put("sys/fs/cgroup/a/me/memory.events", "oom_kill 4\n")
+        tree.clock.advance(4)
+        assert suite.read().container.working_set_mb == 80
+        tree.clock.advance(1)
+        sample = suite.read()
+        assert sample.container.working_set_mb == 50
+        assert sample.container.memory_percent == 20
+        assert sample.container.oom_kills == 4
+        assert sample.age("container.working_set_mb") == 0
+        tree.put("sys/fs/cgroup/a/me/memory.events", "low 0\n")
+        tree.clock.advance(5)
+        assert "oom_kill" in suite.read().missing["container.oom_kills"]
+        tree.put("sys/fs/cgroup/a/me/memory.events", "oom_kill 4\n")
+        tree.clock.advance(5)
+        assert suite.read().container.oom_kills == 4
+
+
 def test_the_tightest_ancestor_counts_with_its_own_use(tree: Tree) -> None:
     tree.cgroups("0::/a/b/c\n", V2_MOUNT)
     v2_group(tree, "/a", memory=900, limit=2000)

@@ -1,5 +1,6 @@
 """The application's memory and CPU with real processes."""
 
+import errno
 import json
 import mmap
 import os
@@ -181,6 +182,44 @@ def test_a_child_of_another_thread_is_found_when_membership_is_renewed() -> None
         finally:
             release.set()
             thread.join()
+
+
+def test_a_process_without_children_is_not_searched_for_them() -> None:
+    values = measure("""
+        import json, subprocess, sys
+        from amptalk.sensors import processes
+        from amptalk.sensors.suite import SensorSuite
+        suite = SensorSuite()
+        searches = []
+        search = processes.descendants_by_children
+        def counted(*given):
+            searches.append(given)
+            return search(*given)
+        processes.descendants_by_children = processes.descendants_by_scan = counted
+        def renewed():
+            suite._medium_at = suite._application._renewed = -1e9
+            searches.clear()
+            return suite.read().application.processes
+        alone = renewed(), len(searches)
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as child:
+            both = renewed(), len(searches)
+            child.kill()
+        print(json.dumps(dict(zip(("alone", "unsearched", "both", "searched"), alone + both))))
+        """)
+    assert values == {"alone": 1, "unsearched": 0, "both": 2, "searched": 1}
+
+
+def test_where_the_kernel_does_not_tell_of_children_they_are_searched_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(errno.EINVAL, "no such option before Linux 4.7")
+
+    monkeypatch.setattr(os, "waitid", refuse)
+    with opened(SensorSuite()) as suite:
+        before = suite.read().application.processes
+        with child("input()"):
+            until(lambda: suite.read().application.processes == before + 1)
 
 
 def test_an_excluded_child_is_not_counted() -> None:

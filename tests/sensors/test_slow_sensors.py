@@ -83,6 +83,20 @@ def test_a_zone_that_appears_is_found_within_a_minute(tree: Tree) -> None:
         assert suite.read().temperature_celsius == 50
 
 
+def test_a_zone_that_is_gone_is_missing_within_a_minute(tree: Tree) -> None:
+    zone(tree, 0, "cpu-thermal", "50000")
+    with opened(tree.suite()) as suite:
+        tree.clock.advance(1)
+        assert suite.read().temperature_celsius == 50
+        tree.remove("sys/class/thermal/thermal_zone0/temp")
+        (tree.root / "sys/class/thermal/thermal_zone0/type").unlink()
+        (tree.root / "sys/class/thermal/thermal_zone0").rmdir()
+        tree.clock.advance(60)
+        sample = suite.read()
+        assert math.isnan(sample.temperature_celsius)
+        assert "no temperature sensor" in sample.missing["temperature_celsius"]
+
+
 def battery(tree: Tree, **values: str) -> None:
     for name, value in {"type": "Battery", "status": "Discharging", **values}.items():
         tree.put(f"sys/class/power_supply/BAT0/{name}", f"{value}\n")

@@ -72,6 +72,33 @@ def test_whatever_is_measured_a_share_lies_between_the_minimum_and_one(
         assert allocation.reason
 
 
+def test_nothing_new_gives_the_same_decision_and_a_first_value_counts_at_once() -> None:
+    strategy = Dynamic()
+    missing = state("power", math.nan, 10.0)
+    decisions = [
+        strategy.decide(observed(float(second), state("memory", 50.0, 100.0), missing))
+        for second in range(8)
+    ]
+    assert decisions[-1] is decisions[1]
+    assert "power is not measured" in decisions[-1].allocations[1].reason
+    for second in range(8, 12):
+        decision = strategy.decide(
+            observed(float(second), state("memory", 50.0, 100.0), state("power", 15.0, 10.0))
+        )
+    assert decision.share("power") < 1.0
+    assert decision.share("memory") == 1.0
+
+
+def test_limits_in_another_order_keep_their_own_answers() -> None:
+    strategy = Dynamic()
+    memory = state("memory", math.nan, 10.0)
+    power = state("power", math.nan, 10.0)
+    for now, states in enumerate([(memory, power), (power, memory), (memory,), (power,)]):
+        decision = strategy.decide(observed(float(now), *states))
+        names = [allocation.resource for allocation in decision.allocations]
+        assert names == [one.resource.name for one in states]
+
+
 def test_each_limited_resource_has_its_allocation() -> None:
     decision = Dynamic().decide(observed(0.0, *[state(name, 1.0, 80.0) for name in BUILT_IN]))
     assert [a.resource for a in decision.allocations] == list(BUILT_IN)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.decision import Allocation, Decision, Expectation
@@ -21,6 +23,30 @@ def play(script: list[tuple[float, float, Expectation | None]]) -> ResourceOutco
         decision = Decision("test", (Allocation("memory", share, "", expected),))
         account.add(float(second), 1.0, (state,), decision)
     return account.outcome("memory")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([90.0, 110.0]),
+            st.sampled_from([1.0, 0.5]),
+            st.sampled_from([None, EXPECTS_A_BREACH]),
+        ),
+        max_size=150,
+    )
+)
+def test_a_decision_that_is_kept_counts_like_an_equal_new_one(
+    script: list[tuple[float, float, Expectation | None]],
+) -> None:
+    kept: dict[tuple[float, Expectation | None], Decision] = {}
+    account = Effectiveness("test")
+    for second, (value, share, expected) in enumerate(script):
+        state = LimitState(MEMORY, 100.0, value, Level.NORMAL, True, False, 0.0, float("inf"))
+        decision = Decision("test", (Allocation("memory", share, "", expected),))
+        decision = kept.setdefault((share, expected), decision)
+        account.add(float(second), 1.0, (state,), decision)
+    assert account.outcome("memory") == play(script)
 
 
 def test_time_over_the_limit_is_counted_in_seconds() -> None:

@@ -14,10 +14,8 @@ import math
 from array import array
 from typing import NamedTuple
 
-from amptalk.model.sample import FIELDS
-
 _FIRST_CAPACITY = 64
-_MOST_COUNTED = 0xFFFF
+MOST_COUNTED = 0xFFFF
 
 
 class Bucket(NamedTuple):
@@ -32,21 +30,59 @@ class Bucket(NamedTuple):
     """Observations, at most 65535; a bucket without any is a gap and is not listed."""
 
 
-class _Column:
-    """One series: low, mean and high side by side, and how many observations."""
+class Summary(NamedTuple):
+    """What all series did in one bucket, side by side."""
 
-    __slots__ = ("counts", "stats")
+    positions: list[int]
+    """The series with values, ascending."""
+    stats: list[float]
+    """Low, mean and high of the first one, then of the next."""
+    counts: list[int]
+    """Observations of each, at most `MOST_COUNTED`."""
 
-    def __init__(self, capacity: int) -> None:
-        self.stats = array("f", [math.nan]) * (3 * capacity)
-        self.counts = array("H", [0]) * capacity
 
-    def grown(self, capacity: int) -> _Column:
+class _Table:
+    """Buckets as rows, so that one is written in one piece: a column for each series seen."""
+
+    __slots__ = ("columns", "counts", "positions", "stats")
+
+    def __init__(self, positions: list[int], capacity: int) -> None:
+        self.positions = positions
+        self.columns = {position: column for column, position in enumerate(positions)}
+        self.stats = array("f", [math.nan]) * (3 * len(positions) * capacity)
+        self.counts = array("H", [0]) * (len(positions) * capacity)
+
+    def grown(self, capacity: int) -> _Table:
         """Return a longer copy; readers may go on with the old one."""
-        new = _Column(capacity)
+        new = _Table(self.positions, capacity)
         new.stats[: len(self.stats)] = self.stats
         new.counts[: len(self.counts)] = self.counts
         return new
+
+    def widened(self, positions: list[int], capacity: int) -> _Table:
+        """Return a copy with columns for these series, too; readers may go on with the old one."""
+        new = _Table(sorted({*self.positions, *positions}), capacity)
+        width, wider = len(self.positions), len(new.positions)
+        for column, position in enumerate(self.positions):
+            to = new.columns[position]
+            new.counts[to::wider] = self.counts[column::width]
+            for one in range(3):
+                new.stats[3 * to + one :: 3 * wider] = self.stats[3 * column + one :: 3 * width]
+        return new
+
+    def put(self, slot: int, summary: Summary) -> None:
+        """Write one row; series without a value have a count of 0."""
+        width = len(self.positions)
+        if summary.positions == self.positions:
+            stats, counts = array("f", summary.stats), array("H", summary.counts)
+        else:
+            stats, counts = array("f", [math.nan]) * (3 * width), array("H", [0]) * width
+            for at, position in enumerate(summary.positions):
+                column = self.columns[position]
+                counts[column] = summary.counts[at]
+                stats[3 * column : 3 * column + 3] = array("f", summary.stats[3 * at : 3 * at + 3])
+        self.stats[3 * width * slot : 3 * width * (slot + 1)] = stats
+        self.counts[width * slot : width * (slot + 1)] = counts
 
 
 class Buckets:
@@ -55,7 +91,7 @@ class Buckets:
     One thread closes buckets, any thread reads; see `rows` for why no lock is needed.
     """
 
-    __slots__ = ("_base", "_capacity", "_columns", "_lost", "_most", "_times", "seconds", "upto")
+    __slots__ = ("_base", "_capacity", "_lost", "_most", "_table", "_times", "seconds", "upto")
 
     upto: int
     """Number after the newest closed bucket; 0 before the first."""
@@ -70,7 +106,7 @@ class Buckets:
     def _clear(self, number: int) -> None:
         self._base = number
         self._capacity = min(_FIRST_CAPACITY, self._most)
-        self._columns: list[_Column | None] = [None] * len(FIELDS)
+        self._table = _Table([], self._capacity)
         self._times = array("d", [math.nan]) * self._capacity
 
     @property
@@ -83,8 +119,8 @@ class Buckets:
         """Everything from this bucket on is kept; 0 while nothing had to go."""
         return self.oldest if self.oldest > self._base else self._lost
 
-    def close(self, number: int, time: float, found: list[tuple[int, Bucket]]) -> None:
-        """Keep one bucket: its wall time at the start and the series (by position) with values."""
+    def close(self, number: int, time: float, summary: Summary) -> None:
+        """Keep one bucket: its wall time at the start and what the series did."""
         if not self.upto or number - self.upto >= self._most:
             # Nothing of before the pause would be left anyway.
             self._lost = self.upto
@@ -95,13 +131,12 @@ class Buckets:
         self._empty(self.upto, number + 1)
         slot = (number - self._base) % self._capacity
         self._times[slot] = time
-        for position, bucket in found:
-            column = self._columns[position]
-            if column is None:
-                column = self._columns[position] = _Column(self._capacity)
-            stats = column.stats
-            _, stats[3 * slot], stats[3 * slot + 1], stats[3 * slot + 2], seen = bucket
-            column.counts[slot] = seen if seen < _MOST_COUNTED else _MOST_COUNTED
+        table = self._table
+        if summary.positions != table.positions and not table.columns.keys() >= {
+            *summary.positions
+        }:
+            self._table = table = table.widened(summary.positions, self._capacity)
+        table.put(slot, summary)
         self.upto = number + 1
 
     def _grow(self, needed: int) -> None:
@@ -112,7 +147,7 @@ class Buckets:
         times = array("d", [math.nan]) * self._capacity
         times[: len(self._times)] = self._times
         self._times = times
-        self._columns = [c and c.grown(self._capacity) for c in self._columns]
+        self._table = self._table.grown(self._capacity)
 
     def _empty(self, first: int, last: int) -> None:
         """Forget what the slots of the buckets `first` to before `last` held a lap ago."""
@@ -120,26 +155,26 @@ class Buckets:
             return
         begin = (first - self._base) % self._capacity
         end = begin + last - first
-        for column in self._columns:
-            if column is not None:
-                for a, b in ((begin, min(end, self._capacity)), (0, end - self._capacity)):
-                    if b > a:
-                        column.counts[a:b] = array("H", bytes(2 * (b - a)))
+        counts, width = self._table.counts, len(self._table.positions)
+        for a, b in ((begin, min(end, self._capacity)), (0, end - self._capacity)):
+            if b > a:
+                counts[width * a : width * b] = array("H", bytes(2 * width * (b - a)))
 
     def read(self, position: int, first: int) -> list[Bucket]:
         """Buckets with observations of one series, from number `first` on, oldest first."""
         upto, base = self.upto, self._base
-        column = self._columns[position]
+        table = self._table
+        column = table.columns.get(position)
         if column is None:
             return []
-        counts, stats = column.counts, column.stats
-        capacity = len(counts)
+        counts, stats, width = table.counts, table.stats, len(table.positions)
+        capacity = len(counts) // width
         found = []
         for number in range(max(first, base, upto - self._most + 1), upto):
-            slot = (number - base) % capacity
-            if counts[slot]:
-                low, mean, high = stats[3 * slot : 3 * slot + 3]
-                found.append(Bucket(number, low, mean, high, counts[slot]))
+            at = (number - base) % capacity * width + column
+            if counts[at]:
+                low, mean, high = stats[3 * at : 3 * at + 3]
+                found.append(Bucket(number, low, mean, high, counts[at]))
         return found
 
     def time(self, number: int) -> float:
@@ -149,8 +184,7 @@ class Buckets:
 
     def memory_bytes(self) -> int:
         """Bytes taken now."""
-        columns = [c for c in self._columns if c is not None]
-        parts = [self._times, *(c.stats for c in columns), *(c.counts for c in columns)]
+        parts = (self._times, self._table.stats, self._table.counts)
         return sum(part.__sizeof__() for part in parts)
 
 

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from amptalk.history.buckets import Bucket, Buckets, merge
+from amptalk.history.buckets import MOST_COUNTED, Bucket, Buckets, Summary, merge
 from amptalk.history.rows import MONOTONIC, TIME, VALUES, Rows
 from amptalk.model.sample import FIELDS, Sample
 
@@ -145,8 +145,7 @@ class Tiers:
         seconds = self.fine.seconds
         if last:
             number = int(self.rows.value(MONOTONIC, first) // seconds)
-            found = self._summaries(number, first, last)
-            self.fine.close(number, self._time_at(first, number), found)
+            self.fine.close(number, self._time_at(first, number), self._summary(first, last))
             coarse = number * seconds // self.coarse.seconds
             if now // self.coarse.seconds > coarse:
                 self._close_coarse(coarse)
@@ -154,34 +153,41 @@ class Tiers:
         self._bucket_first = last
         self._closes = (now // seconds + 1) * seconds
 
-    def _summaries(self, number: int, first: int, last: int) -> list[tuple[int, Bucket]]:
-        """Return the bucket of each series with a value; all series at once for speed."""
-        rows = self.rows.values(first, last)
-        lows, highs = _widened(self._bucket_extremes or _UNSEEN, rows)
-        found = []
-        for position, values in enumerate(zip(*rows, strict=True)):
-            seen, total = len(rows), sum(values)
+    def _summary(self, first: int, last: int) -> Summary:
+        """Return what each series with a value did in some rows and the fast samples between."""
+        summary = positions, stats, counts = Summary([], [], [])
+        for position, column in enumerate(zip(*self.rows.values(first, last), strict=True)):
+            values: Sequence[float] = column
+            total = sum(column)
             if total != total:  # noqa: PLR0124 - nan test, fifty times a bucket
-                known = [value for value in values if value == value]  # noqa: PLR0124
-                seen, total = len(known), sum(known)
-                if not seen:
+                values = [value for value in column if value == value]  # noqa: PLR0124
+                if not values:
                     continue
-            bucket = (number, lows[position], total / seen, highs[position], seen)
-            found.append((position, Bucket._make(bucket)))
-        return found
+                total = sum(values)
+            positions.append(position)
+            stats += (min(values), total / len(values), max(values))
+            counts.append(len(values))
+        if self._bucket_extremes is not None:
+            lows, highs = self._bucket_extremes
+            stats[0::3] = map(min, stats[0::3], [lows[position] for position in positions])
+            stats[2::3] = map(max, stats[2::3], [highs[position] for position in positions])
+        return summary
 
     def _close_coarse(self, number: int) -> None:
         fine, coarse = self.fine, self.coarse
-        found = []
+        summary = positions, stats, counts = Summary([], [], [])
         earliest = fine.upto
         for position in range(len(FIELDS)):
             parts = fine.read(position, number * coarse.seconds // fine.seconds)
             if parts:
-                found.append((position, merge(number, parts)))
+                _, low, mean, high, seen = merge(number, parts)
+                positions.append(position)
+                stats += (low, mean, high)
+                counts.append(min(seen, MOST_COUNTED))
                 earliest = min(earliest, parts[0].number)
-        if found:
+        if positions:
             late = earliest * fine.seconds - number * coarse.seconds
-            coarse.close(number, fine.time(earliest) - late, found)
+            coarse.close(number, fine.time(earliest) - late, summary)
 
     def _time_at(self, row: int, number: int) -> float:
         """Wall time at the start of a fine bucket, told by the clock of one of its rows."""

@@ -27,15 +27,16 @@ _SLOW_PERIOD = 5.0
 """Slowest regular cadence of a sensor; assumed of one until its own has been seen."""
 _LONGEST_PERIOD = 60.0
 _NEVER = (0.0, 0.0, 0.0)
+_LEVELS = tuple(Level)
 
 
 class _Watch:
     """One limit with everything that is remembered about it."""
 
     __slots__ = (
-        "at", "blind", "field", "interval", "is_hold", "is_rate", "limit", "lines", "machine",
-        "measured_at", "over", "over_since", "period", "resource", "samples", "seconds_over",
-        "slope", "time", "times", "violation", "within_since",
+        "at", "blind", "field", "floor", "interval", "is_hold", "is_rate", "limit", "lines",
+        "machine", "measured_at", "missing", "over", "over_since", "period", "resource",
+        "samples", "seconds_over", "slope", "time", "times", "violation", "within_since",
     )  # fmt: skip
 
     def __init__(self, resource: Resource, limit: float, interval: float) -> None:
@@ -67,16 +68,33 @@ class _Watch:
                 "allowed is a finite number above 0"
             )
         self.limit = float(limit)
+        self.floor = SLOPE_FLOOR * self.limit
+        self.missing: LimitState | None = None
+        """What is said while there is no value: the same object until there is one again."""
         self.lines = lines_for(self.resource, self.limit)
 
     def forget(self) -> None:
         self.machine = LevelMachine(thresholds_for(self.resource))
+        self.missing = None
         self.measured_at = -math.inf
         self.blind = False
         self.slope = 0.0
         self.over = False
         self.over_since: tuple[float, float] | None = None
         self.within_since: float | None = None
+
+    def miss(self) -> LimitState:
+        """Say that there is no value; the level is the last known."""
+        self.blind = True
+        self.slope = 0.0
+        self.missing = self.state(math.nan, fresh=False)
+        return self.missing
+
+    def state(self, value: float, *, fresh: bool) -> LimitState:
+        return LimitState(
+            self.resource, self.limit, value, self.machine.level, fresh, self.blind, self.slope,
+            self.time_to_limit(value),
+        )  # fmt: skip
 
     def time_to_limit(self, value: float) -> float:
         if value >= self.limit:
@@ -87,7 +105,7 @@ class _Watch:
         """Highest level by the given lines, or by time to the limit stretched by `factor`."""
         first, second, third = lines
         level = (value >= first) + (value >= second) + (value >= third)
-        if self.slope > 0.0 and level < 3 and value >= SLOPE_FLOOR * self.limit:
+        if self.slope > 0.0 and level < 3 and value >= self.floor:
             left = self.time_to_limit(value)
             first, second, third = self.times
             level = max(
@@ -102,16 +120,19 @@ class Judge:
     `limits` pairs resources with limits in their unit, `interval` is the nominal
     seconds between samples. A value is *fresh* when it was measured since the last
     judgement; one that is missing or older than three of its periods is *blind* and
-    changes no level.
+    changes no level. While one is missing its state is the same object, tick by tick.
     """
 
     def __init__(self, limits: Sequence[tuple[Resource, float]], interval: float) -> None:
         self._watches = tuple(_Watch(resource, limit, interval) for resource, limit in limits)
+        self._holds = tuple(watch for watch in self._watches if watch.is_hold)
         self._by_name = {watch.resource.name: watch for watch in self._watches}
         self.violations: list[Violation] = []
         """Newest violations, the ongoing ones included, oldest first."""
         self.violations_begun = 0
         """How many violations there were, those no longer kept included."""
+        self.changes = 0
+        """Grows with every level that moves and every violation that begins."""
         self.resources = tuple(watch.resource for watch in self._watches)
         """The resources judged, in the order of the limits."""
 
@@ -148,27 +169,25 @@ class Judge:
         states = []
         for watch in self._watches:
             value = row[watch.at]
+            if value != value:  # noqa: PLR0124 - nan
+                states.append(watch.missing or watch.miss())
+                continue
             measured_at = now
             if provenance:
                 origin = provenance.get(watch.field)
                 if origin is not None and not origin.renewed:
                     measured_at = origin.measured_at
             fresh = False
-            if value != value or now - measured_at > STALE_PERIODS * watch.period:  # noqa: PLR0124
+            if now - measured_at > STALE_PERIODS * watch.period:
                 watch.blind = True
                 watch.slope = 0.0
             elif measured_at > watch.measured_at and (rates_fresh or not watch.is_rate):
                 fresh = True
                 if watch.is_hold:
-                    slope = slopes(watch.field) if value >= SLOPE_FLOOR * watch.limit else 0.0
+                    slope = slopes(watch.field) if value >= watch.floor else 0.0
                     watch.slope = slope if math.isfinite(slope) else 0.0
                 self._take(watch, value, measured_at, sample.time)
-            states.append(
-                LimitState(
-                    watch.resource, watch.limit, value, watch.machine.level, fresh, watch.blind,
-                    watch.slope, watch.time_to_limit(value),
-                )
-            )  # fmt: skip
+            states.append(watch.state(value, fresh=fresh))
         return tuple(states)
 
     def replace_limit(self, resource: str, limit: float) -> None:
@@ -190,12 +209,12 @@ class Judge:
         Asked before `judge` so that a rough figure can be measured exactly before it
         raises a level.
         """
-        highest = 0
-        for watch in self._watches:
-            if watch.is_hold:
-                value = sample.row[watch.at]
+        highest, row = 0, sample.row
+        for watch in self._holds:
+            value = row[watch.at]
+            if value >= watch.floor:
                 highest = max(highest, watch.level_called(value, 1.0, watch.lines.enter))
-        return Level(highest)
+        return _LEVELS[highest]
 
     def forget(self) -> None:
         """Begin anew after a stop: levels are normal; violations end where measuring ended.
@@ -207,12 +226,14 @@ class Judge:
                 watch.violation.ended = watch.time
                 watch.violation = None
             watch.forget()
+        self.changes += 1
 
     def _take(self, watch: _Watch, value: float, now: float, time: float) -> None:
         elapsed = now - watch.measured_at
         watch.measured_at = now
         watch.time = time
         watch.samples += 1
+        watch.missing = None
         if elapsed > STALE_PERIODS * watch.period or watch.blind:
             # Nothing is known of the time between, so it counts for nothing.
             watch.machine.resume(now)
@@ -222,13 +243,15 @@ class Judge:
             watch.period = max(watch.interval, elapsed)
         if watch.over:
             watch.seconds_over += elapsed
-        lines = watch.lines
-        if value >= lines.stay[0] or watch.slope > 0.0 or watch.machine.level:
+        lines, machine = watch.lines, watch.machine
+        before = machine.level
+        if value >= lines.stay[0] or watch.slope > 0.0 or before:
             called = watch.level_called(value, 1.0, lines.enter)
             stay = watch.level_called(value, SLOPE_CLEAR, lines.stay)
-            watch.machine.update(now, called, stay)
+            if machine.update(now, called, stay) is not before:
+                self.changes += 1
         else:
-            watch.machine.update(now, 0, 0)
+            machine.update(now, 0, 0)
         over = value > watch.limit
         if over or watch.over or watch.violation is not None:
             self._follow(watch, value, elapsed, time, over=over)
@@ -267,4 +290,5 @@ class Judge:
         if len(self.violations) >= KEPT_VIOLATIONS:
             del self.violations[0]
         self.violations_begun += 1
+        self.changes += 1
         self.violations.append(violation)

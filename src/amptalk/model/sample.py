@@ -181,13 +181,12 @@ class Sample:
         provenance: Mapping[str, Provenance] = _NOTHING,
         cpu_percent_per_core: tuple[float, ...] = (),
     ) -> None:
-        put = object.__setattr__
-        put(self, "time", time)
-        put(self, "monotonic", monotonic)
-        put(self, "row", row)
-        put(self, "missing", missing)
-        put(self, "provenance", provenance)
-        put(self, "cpu_percent_per_core", cpu_percent_per_core)
+        _put_time(self, time)
+        _put_monotonic(self, monotonic)
+        _put_row(self, row)
+        _put_missing(self, missing)
+        _put_provenance(self, provenance)
+        _put_per_core(self, cpu_percent_per_core)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a sample is immutable: {name!r} cannot be set")
@@ -268,3 +267,10 @@ class Sample:
             field.name: None if math.isnan(value) else value
             for field, value in zip(FIELDS, self.row, strict=True)
         }
+
+
+# The slots themselves still take a value, which `__setattr__` refuses. Called once a tick.
+_put_time, _put_monotonic, _put_row, _put_missing, _put_provenance, _put_per_core = [
+    vars(Sample)[name].__set__
+    for name in ("time", "monotonic", "row", "missing", "provenance", "cpu_percent_per_core")
+]

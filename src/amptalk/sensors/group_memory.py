@@ -19,7 +19,6 @@ from amptalk.sensors.files import (
     SensorFault,
     entry,
     garbled,
-    read_once,
     read_text,
 )
 from amptalk.sensors.report import NAN, Notes, Source
@@ -32,7 +31,10 @@ _FILES = {
     1: ("memory.usage_in_bytes", "memory.limit_in_bytes", b"total_inactive_file"),
     2: ("memory.current", "memory.max", b"inactive_file"),
 }
+_CACHED = ("container.working_set_mb", "container.memory_percent")
 _KILLS = ("container.oom_kills",)
+_STATISTICS = 16384
+"""Bytes asked for of `memory.stat`, which has about 2000."""
 _LOST = (NAN, NAN, NAN, NAN)
 
 
@@ -52,7 +54,12 @@ class GroupMemory(Source):
         """The tightest limit in MB, `inf` without one."""
         self.kills = NAN
         self._usage: KeptFile | None = None
+        self._statistics: KeptFile | None = None
+        self._events: KeptFile | None = None
+        self._said = b""
+        """What the file with the number of kills said last."""
         self._limiting: KeptFile | None = None
+        self._limiting_statistics: KeptFile | None = None
         self._cache = self._limiting_cache = 0.0
 
     def enter(self, group: Group, now: float) -> None:
@@ -60,6 +67,9 @@ class GroupMemory(Source):
         self.close()
         self.group = group
         self._usage = KeptFile(f"{group.folder}/{_FILES[group.version][0]}", 64)
+        self._statistics = KeptFile(f"{group.folder}/memory.stat", _STATISTICS)
+        events = "memory.events" if group.version == 2 else "memory.oom_control"
+        self._events = KeptFile(f"{group.folder}/{events}", 512)
         self.work(now)
 
     def leave(self, fault: SensorFault) -> None:
@@ -80,27 +90,29 @@ class GroupMemory(Source):
             self._renew_limit(group)
         except (SensorFault, ValueError) as fault:
             self.lose(fault, group.folder)
-            self._renew_kills(group)
+            self._renew_kills()
         else:
             self.renew_cache(now)
 
     def renew_cache(self, now: float) -> None:
         """Renew the reclaimable file cache and the number of kills."""
-        group = self.group
-        if group is None:
+        group, statistics = self.group, self._statistics
+        if group is None or statistics is None:
             return
+        key = _FILES[group.version][2]
         try:
-            self._cache = _inactive_file(group.version, group.folder)
-            if self._limiting is not None:
-                folder = self._limiting.path.rpartition("/")[0]
-                self._limiting_cache = _inactive_file(group.version, folder)
+            self._cache = float(entry(statistics.read(), key, statistics.path))
+            statistics = self._limiting_statistics
+            if statistics is not None:
+                self._limiting_cache = float(entry(statistics.read(), key, statistics.path))
         except (SensorFault, ValueError) as fault:
             self.lose(fault, group.folder)
         else:
-            self.gain()
+            if self.lost:
+                self.gain()
             source = f"usage - inactive file cache of {group.folder}/memory.stat"
-            self._notes.origin(self.fields[1::2], Provenance("derived", source, now, renewed=True))
-        self._renew_kills(group)
+            self._notes.origin(_CACHED, Provenance("derived", source, now, renewed=True))
+        self._renew_kills()
 
     def _renew_limit(self, group: Group) -> None:
         usage_name, limit_name, _ = _FILES[group.version]
@@ -121,17 +133,22 @@ class GroupMemory(Source):
         elif self._limiting is None or self._limiting.path != f"{limiting}/{usage_name}":
             self._close_limiting()
             self._limiting = KeptFile(f"{limiting}/{usage_name}", 64)
+            self._limiting_statistics = KeptFile(f"{limiting}/memory.stat", _STATISTICS)
 
-    def _renew_kills(self, group: Group) -> None:
-        name = "memory.events" if group.version == 2 else "memory.oom_control"
-        path = f"{group.folder}/{name}"
+    def _renew_kills(self) -> None:
+        events = self._events
+        if events is None:
+            return
         try:
-            self.kills = float(entry(read_once(path), b"oom_kill", path))
+            said = events.read()
+            if said != self._said:
+                self.kills = float(entry(said, b"oom_kill", events.path))
+                self._said = said
+                self._notes.find(_KILLS)
         except SensorFault as fault:
             self.kills = NAN
+            self._said = b""
             self._notes.lose(_KILLS, fault.reason, fault.remedy)
-        else:
-            self._notes.find(_KILLS)
 
     def read(self, room_mb: float) -> tuple[float, float, float, float]:
         """Usage, working set, limit, percent; percent is of the limit or, without, `room_mb`."""
@@ -159,16 +176,19 @@ class GroupMemory(Source):
         return tuple(file.path for file in (self._usage, self._limiting) if file is not None)
 
     def _close_limiting(self) -> None:
-        if self._limiting is not None:
-            self._limiting.close()
-            self._limiting = None
+        for file in (self._limiting, self._limiting_statistics):
+            if file is not None:
+                file.close()
+        self._limiting = self._limiting_statistics = None
 
     def close(self) -> None:
         """Close the files."""
         self._close_limiting()
-        if self._usage is not None:
-            self._usage.close()
-            self._usage = None
+        for file in (self._usage, self._statistics, self._events):
+            if file is not None:
+                file.close()
+        self._usage = self._statistics = self._events = None
+        self._said = b""
 
 
 def _amount(path: str) -> float:
@@ -180,8 +200,3 @@ def _amount(path: str) -> float:
     except ValueError:
         raise garbled(path, f"{text[:40]!r} is neither a number nor `max`") from None
     return inf if amount >= _NO_LIMIT else float(amount)
-
-
-def _inactive_file(version: int, folder: str) -> float:
-    path = f"{folder}/memory.stat"
-    return float(entry(read_once(path), _FILES[version][2], path))

@@ -42,6 +42,9 @@ _HURRY = 20.0
 _SEEN_LATE = 0.02
 """Seconds by which a start time in clock ticks may be too early."""
 
+_ANY_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT | 0x40000000
+"""Ask without waiting or reaping, of children of every kind and thread (`__WALL`)."""
+
 _clock_gettime = time.clock_gettime
 
 
@@ -68,6 +71,8 @@ class ProcessTree:
         self._pending = False
         self._renew_from = 0.0
         self._everyone: tuple[Process, ...] = ()
+        self._all: tuple[Process, ...] = ()
+        """The same while they are few enough to be read in every tick, else empty."""
         self._turn = 0
         self._cpu_at = time.monotonic()
         self._listed = has_children_files(self._proc, pid)
@@ -86,7 +91,7 @@ class ProcessTree:
         settles = cpu and self._own
         waited = waited_for() if settles else 0.0
         gone: list[Process] = []
-        for process in self._due():
+        for process in self._all or self._due():
             try:
                 data = process.read()
                 if cpu:
@@ -121,6 +126,7 @@ class ProcessTree:
         if not everyone:
             everyone = self._everyone = tuple(self.members.values())
         if len(everyone) <= AT_MOST + 1:
+            self._all = everyone
             return everyone
         turn = 1 + self._turn % (len(everyone) - 1)
         window = everyone[turn : turn + AT_MOST]
@@ -180,9 +186,12 @@ class ProcessTree:
 
     def renew(self, *, first: bool = False) -> None:
         """Find out again who belongs here, and settle what processes have waited for."""
-        begun = time.thread_time()
         if first and self._listed:
             self._look_at_hint()
+        if self._own and len(self.members) == 1 and _childless():
+            self._pending = False
+            return
+        begun = time.thread_time()
         find = descendants_by_children if self._listed else descendants_by_scan
         listed = find(self._proc, self.root, self.excluded)
         stats = {pid: stat_or_none(self._proc, pid) for pid in (*self.members, *listed)}
@@ -229,7 +238,7 @@ class ProcessTree:
             except OSError:
                 return
         self.members[pid] = process
-        self._everyone = ()
+        self._everyone = self._all = ()
         self.generation += 1
         try:
             self._take(process, process.read())
@@ -250,7 +259,7 @@ class ProcessTree:
             self.used -= process.used
             self.generation += 1
             process.close()
-        self._everyone = ()
+        self._everyone = self._all = ()
 
     def paths(self) -> tuple[str, ...]:
         """Files read in a tick."""
@@ -262,3 +271,14 @@ class ProcessTree:
         self._hint.close()
         for process in self.members.values():
             process.close()
+
+
+def _childless() -> bool:
+    """Whether this very process has no child, told by one call where the kernel knows it."""
+    try:
+        os.waitid(os.P_ALL, 0, _ANY_CHILD)
+    except ChildProcessError:
+        return True
+    except OSError:
+        return False  # before Linux 4.7 `waitid` refuses `__WALL`
+    return False

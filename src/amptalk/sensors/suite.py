@@ -110,6 +110,7 @@ class SensorSuite:
         self._throttling = ThrottlingSource(self._roots)
         self._application.exclude(self._excluded)
         now = self._clock.monotonic()
+        self._bounds: tuple[float | Limit, ...] = ()
         self.capacity = effective_capacity((), ())
         """What 100 % of CPU and memory mean here; renewed every 5 s."""
         self.rates_fresh = False
@@ -195,8 +196,12 @@ class SensorSuite:
     def _renew_capacity(self) -> None:
         device = self._device
         quota, room = self._container.limits
-        cpu = [Limit(device.cores, f"{device.cores:g} online CPUs"), quota]
         allowed = self._affinity()
+        bounds = (device.cores, device.total_mb, allowed, quota, room)
+        if bounds == self._bounds:
+            return
+        self._bounds = bounds
+        cpu = [Limit(device.cores, f"{device.cores:g} online CPUs"), quota]
         if allowed:
             cpu.insert(1, Limit(allowed, f"affinity allows {allowed} CPUs"))
         memory = (Limit(device.total_mb, "total memory of the device"), room)

@@ -10,6 +10,7 @@ Before Linux 5.9 there is one `workingset_refault` in place of `_anon` and `_fil
 from __future__ import annotations
 
 import os
+from math import isnan
 
 from amptalk.model.sample import Provenance
 from amptalk.sensors.files import KeptFile, SensorFault, garbled
@@ -20,6 +21,7 @@ _IN, _OUT = b"\npswpin ", b"\npswpout "
 _REFAULTS = (b"\nworkingset_refault_anon ", b"\nworkingset_refault_file ", b"\nworkingset_refault ")
 _KEYS = (_IN, _OUT, *_REFAULTS)
 _FIRST = "needs 250 ms of history: a rate is the difference of two readings"
+_STILL = (0.0, 0.0, 0.0)
 _WHOLE = 65536
 _SLACK = 256
 
@@ -56,11 +58,14 @@ class SwapSource(Source):
             return
         elapsed = now - self._at
         if elapsed > 0.0:
-            self.gain()
-            scale = self._page_mb / elapsed
-            came, went, again = (
-                max(0, new - old) * scale for new, old in zip(counters, self._last, strict=True)
-            )
+            if isnan(self.rates[0]):
+                self.gain()
+            came, went, again = _STILL
+            if counters != self._last:
+                scale = self._page_mb / elapsed
+                came, went, again = (
+                    max(0, new - old) * scale for new, old in zip(counters, self._last, strict=True)
+                )
             self.rates = came, went, again
             self._notes.origin(self.fields, Provenance("measured", self.path, now))
         elif self.lost:

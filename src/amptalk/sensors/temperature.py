@@ -84,7 +84,9 @@ class TemperatureSource(Source):
         return chosen
 
     def renew(self, now: float) -> None:
-        """Read the temperature."""
+        """Read the temperature; with nothing to read, nothing is done until `discover` finds it."""
+        if self.lost and not self._sensors:
+            return
         try:
             sensor, celsius, at = self._hottest(now)
         except SensorFault as fault:

@@ -61,9 +61,15 @@ class Controller:
         self._log_share = 0.0
         self._learned = 0.0
         self._last: float | None = None
+        self._blind = False
         self._previous = 0.0
         self._filtered = 0.0
         self._noise = 0.01
+
+    @property
+    def measured(self) -> bool:
+        """Whether there ever was a value; until then the share does not move."""
+        return self._last is not None
 
     def take(self, now: float, ratio: float) -> float:
         """Take a fresh value as a part of its limit and return the share from now on."""
@@ -75,7 +81,8 @@ class Controller:
         elapsed = now - last
         if elapsed > 0.0:
             moved = self._decide(now, level, elapsed)
-            if moved != self._log_share or self.share != moved:
+            if moved != self._log_share or self._blind:
+                self._blind = False
                 self._log_share = min(0.0, max(_LEAST, moved))
                 self.share = math.exp(self._log_share)
             self._previous = level
@@ -84,6 +91,7 @@ class Controller:
     def miss(self, now: float) -> float:
         """Return the share while there is no value: held, then lowered a little."""
         if self._last is not None:
+            self._blind = True
             late = now - self._last - _BLIND_HOLD
             factor = min(1.0, max(_BLIND_LEAST, 1.0 - _BLIND_DECAY * late))
             self.share = max(MINIMUM_SHARE, math.exp(self._log_share) * factor)
@@ -136,7 +144,9 @@ class SlowController(Controller):
         self._noise += (1.0 - 0.98**elapsed) * (min(change, 3.0 * self._noise + 1e-6) - self._noise)
         before = self._filtered
         self._filtered += (1.0 - (1.0 - self._SMOOTHING) ** elapsed) * (level - before)
-        self._learn_guard(elapsed, 0.008, breach=level > _OVER)
+        breach = level > _OVER
+        if breach or self._learned:
+            self._learn_guard(elapsed, 0.008, breach=breach)
         tuning = self.tuning
         self.guard = 0.012 + tuning.slow_guard * self._noise + self._learned
         move = -tuning.slow_gain * (
@@ -198,7 +208,9 @@ class FastController(Controller):
             self._noise = max(0.001, self._noise + self._QUIET * (bend - self._noise))
             self._filtered += (1.0 - (1.0 - weight) ** elapsed) * (level - self._filtered)
         left = noise * math.sqrt(weight / (2.0 - weight))  # what the filter leaves of it
-        self._learn_guard(elapsed, 0.002, breach=self._filtered > _OVER and not jump)
+        breach = self._filtered > _OVER and not jump
+        if breach or self._learned:
+            self._learn_guard(elapsed, 0.002, breach=breach)
         self.guard = 0.004 + tuning.guard * left + self._learned
         room = -self.guard - self._filtered
         if room < 0.0:
