@@ -2,8 +2,9 @@
 
 Three cadences: every tick (device memory, memory and processes of the application, memory of
 the control group), every 5 s (membership, swapping, file cache, control group, power,
-temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). Rates (CPU,
-pressure, throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
+temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). What is
+slow (GPU) is read on a thread of its own (`slow`) and carries its age. Rates (CPU, pressure,
+throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
 constructor takes the first counters, so the first read has rates when 50 ms have passed since.
 
 It does not pace itself (`loop`) and does not judge (`limits`).
@@ -24,6 +25,7 @@ from amptalk.sensors.files import KeptFile, SensorFault
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import DEADLINE, SlowReader
 
 SCOPES = ("application", "container", "device")
 _SHARED = {
@@ -53,7 +55,6 @@ _SHOWN = {
     },
 }
 _SHORT = len(ScopeView._fields)
-_NO_GPU = (nan,)
 _FIRST_RATE = 0.05
 _RATE = 0.25
 _MEDIUM = 5.0
@@ -65,8 +66,12 @@ class SensorSuite:
 
     `scope` says whose memory and CPU the short names carry: `application` (this process and its
     descendants), `container` (its control group; `ScopeError` outside one) or `device`. `roots`
-    and `clock` are injectable; `pid` is the application's own process by default. One thread at
-    a time may use a suite; after a fork the child calls `reopen`.
+    and `clock` are injectable; `pid` is the application's own process by default. `gpu` names the
+    GPU of the sample by number, UUID or PCI address; otherwise the environment variable
+    `AMPTALK_GPU` does, otherwise it is number 0 (`gpu.source`). `ConfigurationError` tells of one
+    that is not there. `threads` says whether slow sensors have a thread of their own; by default
+    they do when machine and clock are the real ones. One thread at a time may use a suite;
+    after a fork the child calls `reopen`.
     """
 
     def __init__(
@@ -76,6 +81,8 @@ class SensorSuite:
         roots: Roots | None = None,
         *,
         pid: int | None = None,
+        gpu: str | int | None = None,
+        threads: bool | None = None,
     ) -> None:
         if scope not in SCOPES:
             raise ScopeError(f"scope is {scope!r}; allowed are {', '.join(map(repr, SCOPES))}")
@@ -85,6 +92,11 @@ class SensorSuite:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._roots = Roots() if roots is None else roots
         self._pid = pid
+        if isinstance(gpu, bool) or not isinstance(gpu, (str, int, type(None))):
+            raise ConfigurationError(f"gpu={gpu!r}: give a number, a UUID or a PCI address")
+        self._gpu_choice = os.environ.get("AMPTALK_GPU", "") if gpu is None else str(gpu)
+        real = self._roots.real and isinstance(self._clock, SystemClock)
+        self._threads = real if threads is None else threads
         self._excluded: frozenset[int] = frozenset()
         self._of_application = scope == "application"
         shown = {name: INDEX[field] - _SHORT for name, field in _SHOWN[scope].items()}
@@ -92,19 +104,25 @@ class SensorSuite:
             shown["memory_percent"] = -1
         self._shown = itemgetter(*(shown[name] for name in ScopeView._fields))
         self._open()
-        if scope == "container":
-            try:
+        try:
+            if scope == "container":
                 self._container.demand()
-            except ScopeError:
-                self.close()
-                raise
+            if self._gpu_choice:
+                self._slow.settle(DEADLINE)
+                self._gpu.demand()
+        except ConfigurationError:
+            self.close()
+            raise
 
     def _open(self) -> None:
         """Find all sensors and take the first counters."""
         self._notes = Notes(_SHOWN[self.scope])
         pid = os.getpid() if self._pid is None else self._pid
-        parts = build_parts(self._roots, self._notes, self._clock, pid)
-        self._device, self._application, self._container = parts
+        self._slow = SlowReader(self._clock, threads=self._threads)
+        parts = build_parts(
+            self._roots, self._notes, self._clock, pid, self._slow, self._gpu_choice
+        )
+        self._device, self._application, self._container, self._gpu = parts
         self._application.exclude(self._excluded)
         now = self._clock.monotonic()
         self.capacity = effective_capacity((), ())
@@ -120,12 +138,16 @@ class SensorSuite:
         self._renew_capacity()
         self._application.read(now, self.capacity, self._device.cores, rates=True)
         self._container.read(self._device.total_mb, self._device.cores, rates=True)
+        if now >= self._slow.at:
+            self._slow.run_due(now)
 
     def read(self) -> Sample:
         """Read one tick. Never raises for a sensor's fault: its fields are then missing."""
         now = self._clock.monotonic()
         if now >= self._medium_at:
             self._work(now)
+        if now >= self._slow.at:
+            self._slow.run_due(now)
         rates = now - self._rates_at >= self._rates_after
         if rates:
             self._rates_at = now
@@ -136,7 +158,7 @@ class SensorSuite:
         cores = source.cores
         application = self._application.read(now, capacity, cores, rates=rates)
         container = self._container.read(source.total_mb, cores, rates=rates)
-        rest = application + _NO_GPU + container + device
+        rest = (*application, self._gpu.application_mb, *container, *device)
         # The share of the application's memory is no field of a view: it stands behind them.
         short = self._shown((*rest, 100.0 * application[0] / capacity.memory_mb))
         self._row = row = short + rest
@@ -172,6 +194,7 @@ class SensorSuite:
             self._slow_at = now + _SLOW
             for part in parts:
                 part.discover()
+            self._gpu.discover()
         for part in parts:
             part.work(now)
         self._renew_capacity()
@@ -215,6 +238,7 @@ class SensorSuite:
 
     def describe(self) -> tuple[SensorReport, ...]:
         """Say of each sensor what it gives, what it costs, or why it is missing and what helps."""
+        self._slow.settle(DEADLINE)
         self.read()
         remedies = self._notes.remedies
         reports = []
@@ -227,7 +251,7 @@ class SensorSuite:
                     _cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return tuple(reports)
+        return (*reports, *self._gpu.reports())
 
     def _value_text(self, fields: tuple[str, ...]) -> str:
         texts = []
@@ -245,7 +269,8 @@ class SensorSuite:
         self._open()
 
     def close(self) -> None:
-        """Close all descriptors. Closing twice does no harm."""
+        """Close all descriptors and end the slow thread. Closing twice does no harm."""
+        self._slow.close()
         for part in (self._device, self._application, self._container):
             part.close()
 
