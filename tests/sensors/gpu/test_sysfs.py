@@ -10,40 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import Sample
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.fdinfo import BusyShare, Client
-from amptalk.sensors.suite import SensorSuite
+from tests.sensors.gpu.cards import MB, amd, card, put_all
 from tests.sensors.trees import PID, Tree, check_reasons, opened, tree
 
 __all__ = ["tree"]
-MB = 2**20
-
-
-def put_all(tree: Tree, folder: str, files: dict[str, str]) -> None:
-    for name, value in files.items():
-        tree.put(f"{folder}/{name}", f"{value}\n")
-
-
-def card(tree: Tree, number: int, pci: str, vendor: str, driver: str, **files: str) -> str:
-    """A card on PCI, with class links as the kernel makes them; returns its device folder."""
-    device = f"sys/devices/pci0000:00/{pci}"
-    put_all(tree, device, {"vendor": vendor, **files})
-    folder = tree.root / f"sys/class/drm/card{number}"
-    folder.mkdir(parents=True)
-    (folder / "device").symlink_to(tree.root / device)
-    (tree.root / device / "driver").symlink_to(f"/sys/bus/pci/drivers/{driver}")
-    return device
-
-
-def amd(tree: Tree, number: int = 0, pci: str = "0000:03:00.0", **files: str) -> str:
-    usual = {
-        "gpu_busy_percent": "37",
-        "mem_info_vram_used": str(2000 * MB), "mem_info_vram_total": str(8176 * MB),
-        "mem_info_gtt_used": str(300 * MB), "mem_info_gtt_total": str(4000 * MB),
-    }  # fmt: skip
-    return card(tree, number, pci, "0x1002", "amdgpu", **{**usual, **files})
 
 
 def descriptor(tree: Tree, pid: int, number: int, **lines: str) -> None:
@@ -264,51 +237,6 @@ def test_a_jetson_of_older_make_is_known_by_its_device_tree(tree: Tree) -> None:
     put_all(tree, "sys/class/devfreq/57000000.weird", {"device/of_node/name": "gv11b\0"})
     put_all(tree, "sys/class/devfreq/57000000.weird", {"device/load": "1000"})
     assert read(tree).gpu_utilization == 100
-
-
-def test_number_0_counts_unless_another_is_asked_for(
-    tree: Tree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    amd(tree, 1, "0000:c4:00.0", gpu_busy_percent="11")
-    amd(tree, 2, "0000:03:00.0", gpu_busy_percent="22", unique_id="abc123")
-
-    def chosen(gpu: str | int | None = None) -> float:
-        made = SensorSuite("device", tree.clock, tree.roots, pid=PID, gpu=gpu)
-        with opened(made) as suite:
-            return suite.read().gpu_utilization
-
-    assert chosen() == 22, "by PCI address, not by the card's number"
-    assert chosen(1) == chosen("0000:C4:00.0") == chosen("c4:00.0") == 11
-    assert chosen("ABC123") == 22
-    monkeypatch.setenv("AMPTALK_GPU", "1")
-    assert chosen() == 11
-    assert chosen(0) == 22
-    for wrong in ("2", "GPU-0"):
-        with pytest.raises(ConfigurationError, match=r"0 = AMD GPU \(abc123, 0000:03:00.0\); 1 ="):
-            chosen(wrong)
-    with pytest.raises(ConfigurationError, match="a number, a UUID or a PCI address"):
-        SensorSuite(gpu=True)
-
-
-def test_asking_for_a_gpu_where_there_is_none_says_so(tree: Tree) -> None:
-    with pytest.raises(ConfigurationError, match="there are: none"):
-        SensorSuite("device", tree.clock, tree.roots, pid=PID, gpu=0)
-
-
-def test_a_gpu_that_comes_is_found_and_one_that_goes_is_missing(tree: Tree) -> None:
-    with opened(tree.suite()) as suite:
-        assert "no GPU" in suite.read().missing["gpu_utilization"]
-        amd(tree)
-        tree.clock.advance(60)
-        suite.read()
-        tree.clock.advance(1)
-        assert suite.read().gpu_utilization == 37
-        (tree.root / "sys/class/drm/card0/device").unlink()
-        for _ in range(4):
-            tree.clock.advance(60)
-            sample = suite.read()
-            check_reasons(sample)
-        assert "no GPU" in sample.missing["gpu_utilization"]
 
 
 @settings(

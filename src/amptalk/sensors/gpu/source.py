@@ -203,8 +203,9 @@ class GpuSource:
         """Raise `ConfigurationError` when the GPU asked for is none of those that answered."""
         if not self._choice or self._chosen(self._listed()) is not None:
             return
-        if any(not kind.readings for kind in self._kinds) and not self._choice.isdigit():
-            return  # it may be one of those that have not told their names
+        unread = [kind for kind in self._kinds if not kind.readings]
+        if any(kind.fault is _FIRST or not self._choice.isdigit() for kind in unread):
+            return  # it may be one of those that have not told how many they are, or their names
         raise ConfigurationError(
             f"gpu={self._choice!r} (or AMPTALK_GPU) names no GPU here; there are: "
             f"{self._there_is()}; give a number, a UUID or a PCI address, or leave it out"
