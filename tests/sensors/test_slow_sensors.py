@@ -1,4 +1,4 @@
-"""Temperature, power and GPU: first readings, and precise reasons where there are none."""
+"""Temperature and power: first readings, and precise reasons where there are none."""
 
 import math
 
@@ -204,22 +204,3 @@ def test_a_failed_read_is_missing_and_the_next_one_covers_the_whole_time(tree: T
         rapl(tree, "intel-rapl:0", "package-0", 60_000_000)
         tree.clock.advance(5)
         assert suite.read().power_watts == 10  # not the 12 W of a failed read taken for 0
-
-
-def test_no_gpu_and_a_gpu_without_reader_are_told_apart(tree: Tree) -> None:
-    with opened(tree.suite()) as suite:
-        assert suite.read().missing["gpu_utilization"].startswith("no GPU:")
-    tree.put("sys/class/drm/card12/device/vendor", "0x1002\n")
-    tree.put("sys/class/drm/card12-DP-1/status", "connected\n")
-    with opened(tree.suite()) as suite:
-        sample = suite.read()
-        check_reasons(sample)
-        assert "a GPU is present (AMD" in sample.missing["gpu_memory_mb"]
-
-
-@pytest.mark.parametrize("path", ["sys/class/devfreq/17000000.ga10b/load",
-                                  "proc/driver/nvidia/version"])  # fmt: skip
-def test_nvidia_devices_are_recognised(tree: Tree, path: str) -> None:
-    tree.put(path, "0\n")
-    with opened(tree.suite()) as suite:
-        assert "a GPU is present" in suite.read().missing["device.gpu_utilization"]

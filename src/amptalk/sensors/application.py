@@ -63,6 +63,11 @@ class Application(Source):
         self.exclude(self._excluded)
         self._exact = ExactMemory(self._tree, self._roots.proc, self._notes, now)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that belong here at the moment."""
+        return () if self._tree is None else tuple(self._tree.members)
+
     def exclude(self, pids: frozenset[int]) -> None:
         """Leave out these processes and their descendants."""
         self._excluded = pids

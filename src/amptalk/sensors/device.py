@@ -1,7 +1,8 @@
 """The whole machine as one view: what each of its sensors says, in the view's order.
 
 Memory is read every tick; CPU and pressure when rates are due; swapping, load, power and
-temperature every 5 s; GPU, power and temperature sensors are looked for anew every 60 s.
+temperature every 5 s; power and temperature sensors are looked for anew every 60 s. The GPU comes
+from the slow thread.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
 from amptalk.model.sample import Provenance
 from amptalk.sensors.cpu import CpuSource
-from amptalk.sensors.gpu import GpuSource
+from amptalk.sensors.gpu.source import GpuSource
 from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.power import PowerSource
 from amptalk.sensors.pressure import PressureSource
@@ -27,7 +28,7 @@ _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
 class Device:
     """Everything of `DeviceView`, in its order."""
 
-    def __init__(self, roots: Roots, notes: Notes, clock: Clock) -> None:
+    def __init__(self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource) -> None:
         self._notes = notes
         self._clock = clock
         self._memory = MemorySource(roots, notes)
@@ -36,7 +37,7 @@ class Device:
         self._pressure_memory = PressureSource(roots, notes, "memory", full=True)
         self._pressure_io = PressureSource(roots, notes, "io")
         self._swapping = SwapSource(roots, notes)
-        self._gpu = GpuSource(roots, notes)
+        self._gpu = gpu
         self._power = PowerSource(roots, notes)
         self._temperature = TemperatureSource(roots, notes)
         self._rest: tuple[float, ...] = ()
@@ -45,6 +46,7 @@ class Device:
         self.per_core: tuple[float, ...] = ()
         """Percent of each online core, in the kernel's order."""
         self.work(clock.monotonic())
+        gpu.changed = self._compose
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick."""
@@ -65,7 +67,7 @@ class Device:
         self._rest = (
             *self._swapping.rates, cpu.percent, cpu.cores, *self._loads,
             self._pressure_cpu.some, waiting.some, waiting.full, self._pressure_io.some,
-            NAN, NAN, NAN, self._power.value, self._temperature.value,
+            *self._gpu.values, self._power.value, self._temperature.value,
         )  # fmt: skip
 
     def _renew_load(self, now: float) -> None:
@@ -92,7 +94,6 @@ class Device:
 
     def discover(self) -> None:
         """Look for sensors anew, every 60 s."""
-        self._gpu.discover()
         self._power.discover()
         self._temperature.discover()
 
@@ -116,7 +117,6 @@ class Device:
                 swapping.name, swapping.fields, swapping.path, (swapping.path,), seldom=True
             ),
             SourceInfo("load average", _LOAD, "getloadavg(3)"),
-            self._gpu.info(),
             self._power.info(),
             self._temperature.info(),
         )

@@ -1,4 +1,4 @@
-"""The three parts of a suite - device, application, container - and which ones fit here."""
+"""The parts of a suite - device, application, container, GPU - and which ones fit here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
 from amptalk.sensors.capacity import Capacity, Limit
 from amptalk.sensors.files import exists
-from amptalk.sensors.report import Notes, SourceInfo
+from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import SlowReader
 
 
 class Part(Protocol):
@@ -80,15 +81,35 @@ class ContainerPart(Part, Protocol):
         """Read one tick, renewing rates when they are due."""
 
 
+class GpuPart(Protocol):
+    """Fills the fields of the GPU through the slow thread."""
+
+    @property
+    def application_mb(self) -> float:
+        """GPU memory of the application."""
+
+    def discover(self) -> None:
+        """Look for GPUs anew, every 60 s."""
+
+    def demand(self) -> None:
+        """Raise `ConfigurationError` when the GPU asked for is not there."""
+
+    def reports(self) -> tuple[SensorReport, ...]:
+        """Describe each GPU."""
+
+
 class Parts(NamedTuple):
     """One of each."""
 
     device: DevicePart
     application: ApplicationPart
     container: ContainerPart
+    gpu: GpuPart
 
 
-def build_parts(roots: Roots, notes: Notes, clock: Clock, pid: int) -> Parts:
+def build_parts(  # noqa: PLR0917 - what all parts are made of
+    roots: Roots, notes: Notes, clock: Clock, pid: int, slow: SlowReader, gpu: str
+) -> Parts:
     """Take the parts for Linux where there is a Linux `/proc`, else the portable ones.
 
     Imported here, so that neither costs anything where the other is used.
@@ -97,15 +118,22 @@ def build_parts(roots: Roots, notes: Notes, clock: Clock, pid: int) -> Parts:
         from amptalk.sensors.application import Application
         from amptalk.sensors.container import Container
         from amptalk.sensors.device import Device
+        from amptalk.sensors.gpu.source import GpuSource
 
+        application = Application(roots, notes, clock, pid)
+        source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
-            Device(roots, notes, clock),
-            Application(roots, notes, clock, pid),
+            Device(roots, notes, clock, source),
+            application,
             Container(roots, notes, clock, pid),
+            source,
         )
-    from amptalk.sensors.portable import NoContainer, PortableDevice
+    from amptalk.sensors.portable import NoContainer, NoGpu, PortableDevice
     from amptalk.sensors.portable_application import PortableApplication
 
     return Parts(
-        PortableDevice(notes, clock), PortableApplication(notes, clock, pid), NoContainer(notes)
+        PortableDevice(notes, clock),
+        PortableApplication(notes, clock, pid),
+        NoContainer(notes),
+        NoGpu(notes),
     )

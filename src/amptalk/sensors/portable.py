@@ -15,7 +15,7 @@ from amptalk.model.errors import ScopeError
 from amptalk.model.sample import ContainerView, DeviceView, Provenance
 from amptalk.sensors.capacity import Limit
 from amptalk.sensors.files import SensorFault
-from amptalk.sensors.report import HISTORY, NAN, Notes, Source, SourceInfo
+from amptalk.sensors.report import HISTORY, NAN, Notes, SensorReport, Source, SourceInfo
 
 _MB = 2.0**20
 ELSEWHERE = "is read on Linux only"
@@ -49,9 +49,8 @@ class PortableDevice(Source):
         self.cores = self.total_mb = NAN
         self.per_core: tuple[float, ...] = ()
         for name in DeviceView._fields:
-            if name not in _READ:
+            if name not in _READ and not name.startswith("gpu_"):
                 notes.lose((f"device.{name}",), f"{name} {ELSEWHERE}")
-        notes.lose(("application.gpu_memory_mb",), f"gpu_memory_mb {ELSEWHERE}")
         notes.lose(_RATES, HISTORY)
         self.work(clock.monotonic())
 
@@ -164,3 +163,26 @@ class NoContainer:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+class NoGpu:
+    """GPUs are not read here."""
+
+    application_mb = NAN
+
+    def __init__(self, notes: Notes) -> None:
+        self._fields = (
+            *(f"device.{name}" for name in DeviceView._fields if name.startswith("gpu_")),
+            "application.gpu_memory_mb",
+        )
+        notes.lose(self._fields, f"a GPU {ELSEWHERE}")
+
+    def discover(self) -> None:
+        """Nothing to look for."""
+
+    def demand(self) -> None:
+        """Nothing can be asked for."""
+
+    def reports(self) -> tuple[SensorReport, ...]:
+        """Say so."""
+        return (SensorReport("GPU", self._fields, "", "NVML", 0.0, f"a GPU {ELSEWHERE}", ""),)

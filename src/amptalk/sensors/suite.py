@@ -2,8 +2,9 @@
 
 Three cadences: every tick (device memory, memory and processes of the application, memory of
 the control group), every 5 s (membership, swapping, file cache, control group, power,
-temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). Rates (CPU,
-pressure, throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
+temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). What is
+slow (GPU) is read on a thread of its own (`slow`) and carries its age. Rates (CPU, pressure,
+throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
 constructor takes the first counters, so the first read has rates when 50 ms have passed since.
 
 It does not pace itself (`loop`) and does not judge (`limits`).
@@ -25,37 +26,12 @@ from amptalk.sensors.files import KeptFile, SensorFault
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.shown import SHOWN
+from amptalk.sensors.slow import DEADLINE, SlowReader
 from amptalk.sensors.throttling import Throttling, ThrottlingSource
 
-SCOPES = ("application", "container", "device")
-_SHARED = {
-    name: f"device.{name}" for name in ("gpu_utilization", "power_watts", "temperature_celsius")
-}
-_SHOWN = {
-    "application": _SHARED
-    | {
-        "memory_used_mb": "application.memory_mb",
-        "memory_percent": "application.memory_mb",
-        "cpu_percent": "application.cpu_percent",
-        "gpu_memory_mb": "application.gpu_memory_mb",
-    },
-    "container": _SHARED
-    | {
-        "memory_used_mb": "container.working_set_mb",
-        "memory_percent": "container.memory_percent",
-        "cpu_percent": "container.cpu_percent",
-        "gpu_memory_mb": "application.gpu_memory_mb",
-    },
-    "device": _SHARED
-    | {
-        "memory_used_mb": "device.memory_used_mb",
-        "memory_percent": "device.memory_percent",
-        "cpu_percent": "device.cpu_percent",
-        "gpu_memory_mb": "device.gpu_memory_used_mb",
-    },
-}
+SCOPES = tuple(SHOWN)
 _SHORT = len(ScopeView._fields)
-_NO_GPU = (nan,)
 _FIRST_RATE = 0.05
 _RATE = 0.25
 _MEDIUM = 5.0
@@ -67,8 +43,12 @@ class SensorSuite:
 
     `scope` says whose memory and CPU the short names carry: `application` (this process and its
     descendants), `container` (its control group; `ScopeError` outside one) or `device`. `roots`
-    and `clock` are injectable; `pid` is the application's own process by default. One thread at
-    a time may use a suite; after a fork the child calls `reopen`.
+    and `clock` are injectable; `pid` is the application's own process by default. `gpu` names the
+    GPU of the sample by number, UUID or PCI address; otherwise the environment variable
+    `AMPTALK_GPU` does, otherwise it is number 0 (`gpu.source`). `ConfigurationError` tells of one
+    that is not there. `threads` says whether slow sensors have a thread of their own; by default
+    they do when machine and clock are the real ones. One thread at a time may use a suite;
+    after a fork the child calls `reopen`.
     """
 
     def __init__(
@@ -78,6 +58,8 @@ class SensorSuite:
         roots: Roots | None = None,
         *,
         pid: int | None = None,
+        gpu: str | int | None = None,
+        threads: bool | None = None,
     ) -> None:
         if scope not in SCOPES:
             raise ScopeError(f"scope is {scope!r}; allowed are {', '.join(map(repr, SCOPES))}")
@@ -87,26 +69,37 @@ class SensorSuite:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._roots = Roots() if roots is None else roots
         self._pid = pid
+        if isinstance(gpu, bool) or not isinstance(gpu, (str, int, type(None))):
+            raise ConfigurationError(f"gpu={gpu!r}: give a number, a UUID or a PCI address")
+        self._gpu_choice = os.environ.get("AMPTALK_GPU", "") if gpu is None else str(gpu)
+        real = self._roots.real and isinstance(self._clock, SystemClock)
+        self._threads = real if threads is None else threads
         self._excluded: frozenset[int] = frozenset()
         self._of_application = scope == "application"
-        shown = {name: INDEX[field] - _SHORT for name, field in _SHOWN[scope].items()}
+        shown = {name: INDEX[field] - _SHORT for name, field in SHOWN[scope].items()}
         if self._of_application:
             shown["memory_percent"] = -1
         self._shown = itemgetter(*(shown[name] for name in ScopeView._fields))
         self._open()
-        if scope == "container":
-            try:
+        try:
+            if scope == "container":
                 self._container.demand()
-            except ScopeError:
-                self.close()
-                raise
+            if self._gpu_choice:
+                self._slow.settle(DEADLINE)
+                self._gpu.demand()
+        except ConfigurationError:
+            self.close()
+            raise
 
     def _open(self) -> None:
         """Find all sensors and take the first counters."""
-        self._notes = Notes(_SHOWN[self.scope])
+        self._notes = Notes(SHOWN[self.scope])
         pid = os.getpid() if self._pid is None else self._pid
-        parts = build_parts(self._roots, self._notes, self._clock, pid)
-        self._device, self._application, self._container = parts
+        self._slow = SlowReader(self._clock, threads=self._threads)
+        parts = build_parts(
+            self._roots, self._notes, self._clock, pid, self._slow, self._gpu_choice
+        )
+        self._device, self._application, self._container, self._gpu = parts
         self._throttling = ThrottlingSource(self._roots)
         self._application.exclude(self._excluded)
         now = self._clock.monotonic()
@@ -124,6 +117,8 @@ class SensorSuite:
         self._renew_capacity()
         self._application.read(now, self.capacity, self._device.cores, rates=True)
         self._container.read(self._device.total_mb, self._device.cores, rates=True)
+        if now >= self._slow.at:
+            self._slow.run_due(now)
 
     def read(self) -> Sample:
         """Read one tick. Never raises for a sensor's fault: its fields are then missing."""
@@ -131,6 +126,8 @@ class SensorSuite:
         medium = now >= self._medium_at
         if medium:
             self._work(now)
+        if now >= self._slow.at:
+            self._slow.run_due(now)
         rates = now - self._rates_at >= self._rates_after
         if rates:
             self._rates_at = now
@@ -141,7 +138,7 @@ class SensorSuite:
         cores = source.cores
         application = self._application.read(now, capacity, cores, rates=rates)
         container = self._container.read(source.total_mb, cores, rates=rates)
-        rest = application + _NO_GPU + container + device
+        rest = (*application, self._gpu.application_mb, *container, *device)
         # The share of the application's memory is no field of a view: it stands behind them.
         short = self._shown((*rest, 100.0 * application[0] / capacity.memory_mb))
         self._row = row = short + rest
@@ -189,6 +186,7 @@ class SensorSuite:
             for part in parts:
                 part.discover()
             self._throttling.discover()
+            self._gpu.discover()
         for part in parts:
             part.work(now)
         self._renew_capacity()
@@ -236,6 +234,7 @@ class SensorSuite:
 
     def describe(self) -> tuple[SensorReport, ...]:
         """Say of each sensor what it gives, what it costs, or why it is missing and what helps."""
+        self._slow.settle(DEADLINE)
         self.read()
         remedies = self._notes.remedies
         reports = []
@@ -248,7 +247,7 @@ class SensorSuite:
                     _cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return (*reports, self._throttling.report())
+        return (*reports, *self._gpu.reports(), self._throttling.report())
 
     def _value_text(self, fields: tuple[str, ...]) -> str:
         texts = []
@@ -266,7 +265,8 @@ class SensorSuite:
         self._open()
 
     def close(self) -> None:
-        """Close all descriptors. Closing twice does no harm."""
+        """Close all descriptors and end the slow thread. Closing twice does no harm."""
+        self._slow.close()
         for part in (self._device, self._application, self._container):
             part.close()
 

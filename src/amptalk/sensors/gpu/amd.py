@@ -1,0 +1,129 @@
+"""AMD GPUs by the amdgpu driver's files.
+
+A discrete card reports its own memory. A processor's GPU (APU) works in ordinary memory of the
+machine beside a small part set aside at boot: both count, and so does the processor's own power
+in its power value. The application's memory is the larger of what its descriptors and what the
+compute driver (KFD, used by ROCm) say. Reasons for throttling are only in the binary
+`gpu_metrics` and are not read.
+
+Files: Documentation/gpu/amdgpu/thermal.rst and driver-misc.rst (percent, bytes, µW, m°C, Hz).
+Which of `power1_average` and `power1_input` exists depends on chip and kernel (since 6.6 mostly
+one of the two).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from amptalk.sensors.files import SensorFault, exists, listing
+from amptalk.sensors.gpu.fdinfo import clients_of
+from amptalk.sensors.gpu.places import Place, hwmon, suspended, text_or_nothing
+from amptalk.sensors.gpu.reading import (
+    ASLEEP,
+    MB,
+    Findings,
+    GpuReading,
+    nothing_known,
+    number,
+    percent,
+    temperature,
+)
+from amptalk.sensors.roots import Roots
+
+
+class AmdReader:
+    """Reads all AMD GPUs."""
+
+    idle = False
+
+    def __init__(self, roots: Roots, places: tuple[Place, ...]) -> None:
+        self._roots = roots
+        self._places = places
+
+    def read(self, pids: tuple[int, ...]) -> tuple[GpuReading, ...]:
+        """Read each that does not sleep."""
+        return tuple(self._one(place, pids) for place in self._places)
+
+    def release(self) -> None:
+        """Nothing is kept open."""
+
+    def _one(self, place: Place, pids: tuple[int, ...]) -> GpuReading:
+        folder = place.folder
+        name = text_or_nothing(f"{folder}/product_name") or "AMD GPU"
+        if suspended(folder):
+            return nothing_known(ASLEEP, name, "", place.pci_address)
+        unique = text_or_nothing(f"{folder}/unique_id")
+        try:
+            monitor = hwmon(folder)
+        except SensorFault as fault:
+            monitor = ""
+            missing = fault
+        # The voltage of the north bridge exists on APUs only (amdgpu_pm.c).
+        integrated = text_or_nothing(f"{monitor}/in1_label") == "vddnb"
+        findings = Findings()
+        busy = f"{folder}/gpu_busy_percent"
+        findings.find("utilization", busy, partial(percent, busy))
+        pools = ("vram", "gtt") if integrated else ("vram",)
+        for quantity, what in (("memory_used_mb", "used"), ("memory_total_mb", "total")):
+            paths = [f"{folder}/mem_info_{pool}_{what}" for pool in pools]
+            findings.find(
+                quantity, " + ".join(paths), partial(_sum, paths),
+                "derived" if integrated else "measured",
+            )  # fmt: skip
+        findings.find(
+            "application_mb", "fdinfo and KFD of the application's processes",
+            partial(self._application, place, pids, pools), "derived",
+        )  # fmt: skip
+        if monitor:
+            self._monitor(findings, monitor, integrated=integrated)
+        else:
+            for quantity in ("power_watts", "temperature_celsius", "clock_mhz"):
+                findings.lack(quantity, missing)
+        return findings.reading(name, unique, place.pci_address, integrated=integrated)
+
+    def _monitor(self, findings: Findings, monitor: str, *, integrated: bool) -> None:
+        for file in ("power1_input", "power1_average"):
+            path = f"{monitor}/{file}"
+            if exists(path) or "power_watts" not in findings.values:
+                source = f"{path} (with the processor's)" if integrated else path
+                findings.find("power_watts", source, partial(number, path, 1e-6))
+            if "power_watts" in findings.values:
+                break
+        path = f"{monitor}/temp1_input"
+        findings.find("temperature_celsius", path, partial(temperature, path))
+        for quantity, file in (("clock_mhz", "freq1_input"), ("memory_clock_mhz", "freq2_input")):
+            path = f"{monitor}/{file}"
+            findings.find(quantity, path, partial(number, path, 1e-6))
+
+    def _application(self, place: Place, pids: tuple[int, ...], pools: tuple[str, ...]) -> float:
+        clients = clients_of(self._roots.proc, pids, place.pci_address).values()
+        held = sum(client.memory.get(pool, 0.0) for client in clients for pool in pools)
+        return max(held, self._compute(place, pids)) / MB
+
+    def _compute(self, place: Place, pids: tuple[int, ...]) -> float:
+        """Bytes that the compute driver gave to `pids` on this GPU; 0 without that driver."""
+        kfd = f"{self._roots.sys}/class/kfd/kfd"
+        key = self._compute_id(f"{kfd}/topology/nodes", place.pci_address)
+        held = 0.0
+        for pid in pids if key else ():
+            path = f"{kfd}/proc/{pid}/vram_{key}"
+            if exists(path):
+                held += number(path)
+        return held
+
+    @staticmethod
+    def _compute_id(folder: str, pci_address: str) -> str:
+        for node in listing(folder):
+            lines = text_or_nothing(f"{folder}/{node}/properties").splitlines()
+            words = dict(line.split(None, 1) for line in lines if len(line.split(None, 1)) == 2)
+            location, domain = words.get("location_id", ""), words.get("domain", "0")
+            if location.isdigit() and domain.isdigit():
+                spot = int(location)
+                address = f"{int(domain):04x}:{spot >> 8:02x}:{spot >> 3 & 31:02x}.{spot & 7}"
+                if address == pci_address:
+                    return text_or_nothing(f"{folder}/{node}/gpu_id")
+        return ""
+
+
+def _sum(paths: list[str]) -> float:
+    return sum(number(path) for path in paths) / MB

@@ -1,0 +1,94 @@
+"""The GPU of NVIDIA Jetson boards by devfreq: load, clock and, for root, memory by process.
+
+`load` is in thousandths. The GPU works in the machine's memory: its total is the machine's, and
+what it uses is the sum over processes in `nvmap`'s debugfs file, which only root may read; the
+memory used by the whole machine is never reported in its place. Temperature is the thermal zone
+`GPU-therm` or `gpu-thermal`. Newer boards without `load` are read through NVML (`nvidia`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from amptalk.sensors.files import SensorFault, listing, read_text
+from amptalk.sensors.gpu.places import Place, memory_total_mb, suspended, text_or_nothing
+from amptalk.sensors.gpu.reading import (
+    ASLEEP,
+    Findings,
+    GpuReading,
+    nothing_known,
+    number,
+    percent,
+    temperature,
+)
+from amptalk.sensors.roots import Roots
+
+_CLIENTS = "kernel/debug/nvmap/iovmm/clients"
+_UNITS = {"K": 1024.0, "M": 1.0, "G": 1.0 / 1024.0}
+"""Divisors that turn an amount into MB."""
+
+
+class JetsonReader:
+    """Reads the one GPU of the board."""
+
+    idle = False
+
+    def __init__(self, roots: Roots, places: tuple[Place, ...]) -> None:
+        self._roots = roots
+        self._place = places[0]
+
+    def read(self, pids: tuple[int, ...]) -> tuple[GpuReading, ...]:
+        """Read it, unless it sleeps."""
+        place = self._place
+        name = "Jetson GPU"
+        if suspended(place.folder):
+            return (nothing_known(ASLEEP, name, "", ""),)
+        findings = Findings()
+        load = f"{place.folder}/load"
+        findings.find("utilization", load, partial(percent, load, 0.1))
+        findings.find(
+            "memory_total_mb", "MemTotal: memory shared with the processor",
+            partial(memory_total_mb, self._roots), "derived",
+        )  # fmt: skip
+        path = f"{self._roots.sys}/{_CLIENTS}"
+        try:
+            held = held_by_process(path)
+        except SensorFault as fault:
+            remedy = "run as root: only it may read how much GPU memory each process holds"
+            fault = SensorFault(fault.reason, remedy, fault.number)
+            findings.lack("memory_used_mb", fault)
+            findings.lack("application_mb", fault)
+        else:
+            own = sum(amount for pid, amount in held.items() if pid in pids)
+            findings.find(
+                "memory_used_mb", f"{path}, summed", lambda: sum(held.values()), "derived"
+            )
+            findings.find("application_mb", path, lambda: own)
+        clock = f"{place.card}/cur_freq"
+        findings.find("clock_mhz", clock, partial(number, clock, 1e-6))
+        findings.find("temperature_celsius", "thermal zone of the GPU", self._temperature)
+        return (findings.reading(name, "", "", integrated=True),)
+
+    def _temperature(self) -> float:
+        folder = f"{self._roots.sys}/class/thermal"
+        for zone in listing(folder):
+            if text_or_nothing(f"{folder}/{zone}/type").lower().startswith("gpu"):
+                return temperature(f"{folder}/{zone}/temp")
+        raise SensorFault(f"no thermal zone of the GPU in {folder}")
+
+    def release(self) -> None:
+        """Nothing is kept open."""
+
+
+def held_by_process(path: str) -> dict[int, float]:
+    """MB by pid from nvmap's list: client, process, pid, size with unit. Raises `SensorFault`."""
+    held: dict[int, float] = {}
+    for line in read_text(path).splitlines():
+        words = line.split()
+        if len(words) < 4 or not words[-2].isdigit():
+            continue  # the heading, and the total
+        amount, unit = words[-1][:-1], words[-1][-1:]
+        if amount.isdigit() and unit in _UNITS:
+            pid = int(words[-2])
+            held[pid] = held.get(pid, 0.0) + int(amount) / _UNITS[unit]
+    return held

@@ -1,0 +1,32 @@
+"""Made-up cards in a made-up machine."""
+
+from __future__ import annotations
+
+from tests.sensors.trees import Tree
+
+MB = 2**20
+
+
+def put_all(tree: Tree, folder: str, files: dict[str, str]) -> None:
+    for name, value in files.items():
+        tree.put(f"{folder}/{name}", f"{value}\n")
+
+
+def card(tree: Tree, number: int, pci: str, vendor: str, driver: str, **files: str) -> str:
+    """A card on PCI, with class links as the kernel makes them; returns its device folder."""
+    device = f"sys/devices/pci0000:00/{pci}"
+    put_all(tree, device, {"vendor": vendor, **files})
+    folder = tree.root / f"sys/class/drm/card{number}"
+    folder.mkdir(parents=True)
+    (folder / "device").symlink_to(tree.root / device)
+    (tree.root / device / "driver").symlink_to(f"/sys/bus/pci/drivers/{driver}")
+    return device
+
+
+def amd(tree: Tree, number: int = 0, pci: str = "0000:03:00.0", **files: str) -> str:
+    usual = {
+        "gpu_busy_percent": "37",
+        "mem_info_vram_used": str(2000 * MB), "mem_info_vram_total": str(8176 * MB),
+        "mem_info_gtt_used": str(300 * MB), "mem_info_gtt_total": str(4000 * MB),
+    }  # fmt: skip
+    return card(tree, number, pci, "0x1002", "amdgpu", **{**usual, **files})
