@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amptalk.loop import Loop, next_due
+from amptalk.loop import Loop, StopSignal, next_due
 from tests.helpers import DEADLINE, eventually
 
 seconds = st.floats(0.0, 1e6)
@@ -122,12 +122,11 @@ def test_ticks_missed_while_held_up_are_skipped_and_counted() -> None:
     loop = Loop(lambda: 1.0, lambda: now, "unused")
     waits: list[float] = []
 
-    class Script:
-        """Plays the event: the third wait comes back 3.5 s late, the fifth stops."""
+    class Script(StopSignal):
+        """Plays the signal: the third wait comes back 3.5 s late, the fifth stops."""
 
-        def wait(self, timeout: float | None = None) -> bool:
+        def wait(self, timeout: float) -> bool:
             nonlocal now
-            assert timeout is not None
             waits.append(round(timeout, 6))
             now += timeout + (3.5 if len(waits) == 3 else 0.0)
             return len(waits) == 6
