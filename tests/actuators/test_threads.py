@@ -10,7 +10,7 @@ import pytest
 
 from amptalk.actuators.threads import MOST_THREADS, ActionThreads, Call
 from amptalk.clock import SystemClock, VirtualClock
-from tests.helpers import eventually
+from tests.helpers import DEADLINE, eventually
 
 
 @pytest.fixture
@@ -148,3 +148,12 @@ def test_a_frozen_one_calls_nothing() -> None:
     assert threads.call("k", lambda: None, 2) is None
     threads.stop(1)
     assert not threads.active
+
+
+def test_a_stop_between_two_calls_of_a_thread_leaves_no_call_without_one() -> None:
+    threads = ActionThreads(SystemClock())
+    for _ in range(300):
+        ran = threading.Event()
+        assert threads.call("again", ran.set, 5.0) is not None
+        assert ran.wait(DEADLINE), "a call after a stop was never run"
+        threads.stop(1.0)

@@ -78,7 +78,7 @@ class ActionThreads:
                 return None
             call = self._calls[key] = Call(key, function, deadline)
             self._queue.append(call)
-            self._condition.notify()
+            self._condition.notify_all()  # one alone might wake a `stop` that waits too
             self._start_if_needed()
         return call
 
@@ -135,6 +135,8 @@ class ActionThreads:
     def _work(self, generation: int) -> None:
         while True:
             with self._condition:
+                if generation != self._generation:  # stopped between two calls: idle is reset
+                    return
                 self._idle += 1
                 while not self._queue and generation == self._generation:
                     self._condition.wait()
