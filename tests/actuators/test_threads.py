@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from amptalk.actuators import threads as room
 from amptalk.actuators.threads import MOST_THREADS, ActionThreads, Call
 from amptalk.clock import SystemClock, VirtualClock
 from tests.helpers import DEADLINE, eventually
@@ -28,8 +29,19 @@ def threads() -> Iterator[ActionThreads]:
     made.stop(2)
 
 
+_OTHERS: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _threads_of_other_tests() -> None:
+    _OTHERS.clear()
+    _OTHERS.update(threading.enumerate())
+
+
 def actions() -> int:
-    return sum(thread.name == "amptalk-action" for thread in threading.enumerate())
+    """Action threads that this test has started."""
+    now = set(threading.enumerate()) - _OTHERS
+    return sum(thread.name == "amptalk-action" for thread in now)
 
 
 def called(threads: ActionThreads, key: str, function: Callable[[], object]) -> Call:
@@ -157,3 +169,13 @@ def test_a_stop_between_two_calls_of_a_thread_leaves_no_call_without_one() -> No
         assert threads.call("again", ran.set, 5.0) is not None
         assert ran.wait(DEADLINE), "a call after a stop was never run"
         threads.stop(1.0)
+
+
+def test_a_thread_without_work_ends_and_the_next_call_starts_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "IDLE_SECONDS", 0.01)
+    threads = ActionThreads(SystemClock())
+    for _ in range(3):
+        finished(called(threads, "next", lambda: None))
+        eventually(lambda: actions() == 0, "the idle thread ended")

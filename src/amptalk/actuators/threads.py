@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 from amptalk.clock import Clock
 
+IDLE_SECONDS = 30.0
+"""A thread without work ends after this long; the next call starts one."""
 MOST_THREADS = 4
 """Calls that run at the same time, those past their deadline left out."""
 
@@ -139,7 +141,12 @@ class ActionThreads:
                     return
                 self._idle += 1
                 while not self._queue and generation == self._generation:
-                    self._condition.wait()
+                    if self._condition.wait(IDLE_SECONDS) or self._queue:
+                        continue
+                    if generation == self._generation:
+                        self._idle -= 1
+                        self._workers -= 1
+                        return
                 if generation != self._generation:
                     return
                 self._idle -= 1
