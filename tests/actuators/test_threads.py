@@ -179,3 +179,18 @@ def test_a_thread_without_work_ends_and_the_next_call_starts_another(
     for _ in range(3):
         finished(called(threads, "next", lambda: None))
         eventually(lambda: actions() == 0, "the idle thread ended")
+
+
+def test_without_threads_to_be_had_a_stop_runs_what_waits_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    threads = ActionThreads(SystemClock())
+    seen: list[int] = []
+    call = called(threads, "undo", lambda: seen.append(threading.get_ident()))
+    threads.stop(1)
+    assert call.done
+    assert seen == [threading.get_ident()]

@@ -103,6 +103,7 @@ class ActionThreads:
         if self._frozen:
             return
         limit = time.monotonic() + seconds
+        self._run_without_threads()
         with self._condition:
             while any(not call.overdue for call in self._calls.values()):
                 left = limit - time.monotonic()
@@ -115,6 +116,20 @@ class ActionThreads:
             self._generation += 1
             self._workers = self._idle = 0
             self._condition.notify_all()
+
+    def _run_without_threads(self) -> None:
+        """Run what waits on this thread, when there is no other and none could be started.
+
+        Python 3.12 and newer start no thread once the interpreter is on its way out, which
+        is when levers must be let go of.
+        """
+        while True:
+            with self._condition:
+                if self._workers or not self._queue:
+                    return
+                call = self._queue.popleft()
+                call.started = self._clock.monotonic()
+            self._run(call)
 
     def freeze(self) -> None:
         """Become inert in a forked child, where the threads do not exist."""
@@ -152,14 +167,17 @@ class ActionThreads:
                 self._idle -= 1
                 call = self._queue.popleft()
                 call.started = self._clock.monotonic()
-            try:
-                call.function()
-            except BaseException as error:  # noqa: BLE001 - the application's own function
-                call.error = f"{type(error).__name__}: {error}"
-            with self._condition:
-                call.finished = self._clock.monotonic()
-                if self._calls.get(call.key) is call:
-                    del self._calls[call.key]
-                self._condition.notify_all()
-                if call.overdue or generation != self._generation:
-                    return
+            self._run(call)
+            if call.overdue or generation != self._generation:
+                return
+
+    def _run(self, call: Call) -> None:
+        try:
+            call.function()
+        except BaseException as error:  # noqa: BLE001 - the application's own function
+            call.error = f"{type(error).__name__}: {error}"
+        with self._condition:
+            call.finished = self._clock.monotonic()
+            if self._calls.get(call.key) is call:
+                del self._calls[call.key]
+            self._condition.notify_all()
