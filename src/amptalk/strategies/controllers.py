@@ -11,6 +11,7 @@ the sampling interval. They know nothing of limits' units, names or reasons.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from amptalk.model.decision import MINIMUM_SHARE
@@ -49,7 +50,7 @@ class Tuning(NamedTuple):
 DEFAULT = Tuning()
 
 
-class Controller:
+class Controller(ABC):
     """What both have in common: the share, the guard band that is learned, blindness."""
 
     def __init__(self) -> None:
@@ -97,9 +98,9 @@ class Controller:
             self.share = max(MINIMUM_SHARE, math.exp(self._log_share) * factor)
         return self.share
 
+    @abstractmethod
     def _decide(self, now: float, level: float, elapsed: float) -> float:
         """Return the log share that follows from `level` (log of the part of the limit)."""
-        raise NotImplementedError
 
     def _learn_guard(self, elapsed: float, pace: float, *, breach: bool) -> None:
         """Widen at a breach and narrow otherwise so that few samples are breaches."""

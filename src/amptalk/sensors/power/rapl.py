@@ -14,6 +14,7 @@ Formats: Documentation/power/powercap/powercap.rst.
 from __future__ import annotations
 
 import errno
+from abc import ABC, abstractmethod
 
 from amptalk.sensors.files import SensorFault, listing, read_number
 from amptalk.sensors.hwmon import text_or_nothing
@@ -36,7 +37,7 @@ REMEDY = (
 )
 
 
-class _Rapl:
+class _Rapl(ABC):
     """Zones that are added up."""
 
     def __init__(self, roots: Roots) -> None:
@@ -45,9 +46,9 @@ class _Rapl:
         self.group: CounterGroup | None = None
         self.discover()
 
+    @abstractmethod
     def wanted(self, zones: dict[str, str]) -> dict[str, str]:
         """The zones of this meter, by name."""
-        raise NotImplementedError
 
     def discover(self) -> None:
         """Look for zones anew; counting goes on when they are the same."""
