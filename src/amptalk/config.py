@@ -35,6 +35,8 @@ class ManagerConfig(NamedTuple):
     """Names the manager in telemetry; numbered when not given."""
     record: str | None = None
     """Path of a `.ring` file that survives a crash; `None` records nothing."""
+    learned: str | None = None
+    """Path of a JSON file that keeps what named jobs take across restarts; `None` keeps nothing."""
 
     def checked(self) -> ManagerConfig:
         """Itself; raises `ConfigurationError` naming the first value that is not allowed."""

@@ -61,6 +61,7 @@ class ResourceManager:
         handling: str = "degrade",
         name: str | None = None,
         record: str | os.PathLike[str] | None = None,
+        learned: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
@@ -68,7 +69,7 @@ class ResourceManager:
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, name=name, record=None if record is None else str(record),
+            handling=handling, name=name, record=_text(record), learned=_text(learned),
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
@@ -79,8 +80,11 @@ class ResourceManager:
             self.history, managers, callback, self.config.record, monitoring_interval
         )
         self._actuation = Actuation(
-            self._clock, handling, self.limits.items(), self._listeners.refused, own_memory_mb
-        )
+            self._clock, handling, self.limits.items(), self._listeners.refused, own_memory_mb,
+            self.config.learned,
+        )  # fmt: skip
+        self.jobs = self._actuation.jobs.table
+        """What each named job takes, as learned from its runs, and how sure that is."""
         self._components = ComponentBook(self.limits.items(), self._actuation.runner)
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
@@ -268,6 +272,10 @@ class ResourceManager:
         )
 
 
+def _text(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def create_resource_manager(
     *,
     max_memory_mb: float | None = None,
@@ -283,6 +291,7 @@ def create_resource_manager(
     handling: str = "degrade",
     name: str | None = None,
     record: str | os.PathLike[str] | None = None,
+    learned: str | os.PathLike[str] | None = None,
     clock: Clock | None = None,
 ) -> ResourceManager:
     """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
@@ -296,5 +305,5 @@ def create_resource_manager(
             max_temp_celsius=max_temp_celsius,
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, clock=clock,
+        scope=scope, handling=handling, name=name, record=record, learned=learned, clock=clock,
     )  # fmt: skip

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from amptalk.actuators.admission import AdmissionGate
 from amptalk.actuators.amounts import resource_name
 from amptalk.actuators.announcements import AnnouncementBook
 from amptalk.actuators.contract import Actuator
+from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
 from amptalk.actuators.memory import MemoryTrim
 from amptalk.actuators.planner import need_of, plan
@@ -31,6 +33,9 @@ from amptalk.model.sample import Sample
 
 RELEASE_SECONDS = 2.0
 """`release` takes no longer, whatever hangs."""
+
+_SAVING = 5.0
+"""Seconds after which writing what was learned counts as hanging."""
 
 _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
@@ -54,6 +59,7 @@ class Actuation:
         limits: Sequence[tuple[Resource, float]],
         on_refuse: Callable[[str], None] | None = None,
         own_memory_mb: Callable[[], float] = _unknown,
+        learned: str | None = None,
     ) -> None:
         self._clock = clock
         self._handling = handling
@@ -67,9 +73,11 @@ class Actuation:
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
+        self.jobs = Jobs(clock, own_memory_mb, learned)
         self.admission = AdmissionGate(
             clock,
             self._limits,
+            self.jobs,
             enabled=self.acting,
             on_admit=self.announcements.consume,
             on_refuse=on_refuse,
@@ -123,7 +131,10 @@ class Actuation:
     ) -> tuple[ActionReport, ...]:
         """Act on one tick; returns what was verified in it. Neither blocks nor raises."""
         now = sample.monotonic
-        self.admission.update(limits, decision, now)
+        self.jobs.tick(sample)
+        if self.jobs.due(now):
+            self.runner.call("learned", self.jobs.save, _SAVING)
+        self.admission.update(limits, decision)
         if not self.acting:
             return _NO_REPORTS
         knobs, runner = self.knobs, self.runner
@@ -172,6 +183,8 @@ class Actuation:
         starts anew with the next `carry_out`.
         """
         self.admission.release()
+        with suppress(OSError):  # the disk may be full or gone; what was learned is then lost
+            self.jobs.save()
         self.runner.forget_steps()
         self.runner.threads.stop(RELEASE_SECONDS / 2)
         self.knobs.release()

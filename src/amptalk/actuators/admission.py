@@ -1,22 +1,24 @@
 """Admission: work asks before it starts, and waits until it fits.
 
 `with gate.admit("transcribe", memory_mb=300):`, or `async with`. The rules are in
-`admission_queue`, the waiting in `waiting`, what named jobs cost in `job_costs`.
+`admission_queue`, the waiting in `waiting`, what named jobs cost in `jobs`.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.admission_queue import Request, Status
 from amptalk.actuators.amounts import amount, label
-from amptalk.actuators.job_costs import JobCost, JobCosts
+from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.waiting import WaitingRoom, holder
 from amptalk.model.errors import (
     AdmissionError,
     AdmissionTimeoutError,
+    ConfigurationError,
     NestedAdmissionError,
     NeverFitsError,
 )
@@ -54,16 +56,22 @@ class Admission:
     __slots__ = ("_amounts", "_gate", "_job", "_request", "_timeout")
 
     def __init__(
-        self, gate: AdmissionGate, job: str | None, amounts: dict[str, float], timeout: float | None
+        self,
+        gate: AdmissionGate,
+        job: str | None,
+        size: float,
+        amounts: dict[str, float],
+        timeout: float | None,
     ) -> None:
         self._gate = gate
+        self._size = size
         self._job = job
         self._amounts = amounts
         self._timeout = timeout
         self._request: Request | None = None
 
     def __enter__(self) -> Admission:
-        request = self._gate.begin(self._job, self._amounts)
+        request = self._gate.begin(self._job, self._size, self._amounts)
         if request.status is not Status.RUNNING:
             self._gate.wait(request, self._timeout)
         self._request = request
@@ -75,7 +83,7 @@ class Admission:
             self._gate.end(request)
 
     async def __aenter__(self) -> Admission:
-        request = self._gate.begin(self._job, self._amounts)
+        request = self._gate.begin(self._job, self._size, self._amounts)
         if request.status is not Status.RUNNING:
             await self._gate.wait_async(request, self._timeout)
         self._request = request
@@ -97,6 +105,7 @@ class AdmissionGate:
         self,
         clock: Clock,
         limits: Sequence[tuple[Resource, float]],
+        jobs: Jobs | None = None,
         *,
         enabled: bool = True,
         on_admit: Callable[[str, float], None] | None = None,
@@ -106,7 +115,7 @@ class AdmissionGate:
         self._enabled = enabled
         self._on_admit = on_admit
         self._room = WaitingRoom(clock, limits)
-        self._costs = JobCosts()
+        self._jobs = Jobs(clock) if jobs is None else jobs
         self._holders: dict[object, Request] = {}
         self._frozen = False
         self._warned = False
@@ -117,6 +126,7 @@ class AdmissionGate:
         self,
         job: str | None = None,
         *,
+        size: float | None = None,
         memory_mb: float | None = None,
         gpu_memory_mb: float | None = None,
         cpu_percent: float | None = None,
@@ -126,7 +136,9 @@ class AdmissionGate:
 
         Amounts are what the work takes at most, in MB and percent of the effective
         capacity. What is left out is filled in with what the named `job` was seen to
-        take; unknown work is admitted by level alone. `timeout` is in seconds. Raises
+        take, at its `size` when that is declared (any number above 0 that grows with the
+        work, such as seconds of audio); unknown work is admitted by level alone. `timeout`
+        is in seconds. Raises
         `ConfigurationError` for amounts out of range and `NeverFitsError` for more
         than the limit, both at once; entering raises `AdmissionTimeoutError`, and
         `NestedAdmissionError` where the same thread or task holds one already (that
@@ -143,6 +155,12 @@ class AdmissionGate:
             )
             if value is not None
         }
+        declared = math.nan if size is None else amount("size", size)
+        if declared == 0.0 or (size is not None and job is None):
+            raise ConfigurationError(
+                f"size={size!r} of job {job!r}: a size is above 0 and needs the job's name to be "
+                "learned from"
+            )
         checked = None if timeout is None else amount("timeout", timeout)
         if self._enabled and not self._frozen:
             try:
@@ -150,12 +168,7 @@ class AdmissionGate:
             except NeverFitsError as error:
                 self._refuse(error)
                 raise
-        return Admission(self, job, amounts, checked)
-
-    def jobs(self) -> dict[str, JobCost]:
-        """Return what was learned of named jobs."""
-        with self._lock:
-            return self._costs.table()
+        return Admission(self, job, declared, amounts, checked)
 
     @property
     def counts(self) -> AdmissionCounts:
@@ -169,10 +182,10 @@ class AdmissionGate:
 
     # -- for the tick ---------------------------------------------------------------
 
-    def update(self, limits: tuple[LimitState, ...], decision: Decision | None, now: float) -> None:
+    def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick's limits and decision, and let in whoever fits now."""
         if not self._frozen:
-            self._room.update(limits, decision, now)
+            self._room.update(limits, decision)
 
     def release(self) -> None:
         """Nothing measures any more: hold only the amounts against the limits."""
@@ -185,13 +198,13 @@ class AdmissionGate:
 
     # -- for Admission ----------------------------------------------------------------
 
-    def begin(self, job: str | None, amounts: dict[str, float]) -> Request:
+    def begin(self, job: str | None, size: float, amounts: dict[str, float]) -> Request:
         """Queue one piece of work; its status says whether it runs already."""
         if self._frozen:
             return self._pass_frozen()
-        with self._lock:
-            learned = self._costs.expected(job) if job is not None else {}
-        request = Request(job, {**learned, **amounts}, frozenset(learned.keys() - amounts))
+        learned = self._jobs.reserves(job, size) if job is not None else {}
+        unsaid = frozenset(learned.keys() - amounts)
+        request = Request(job, {**learned, **amounts}, unsaid, size)
         if self._enabled:
             self._hold(request)
         self._room.enter(request, forced=not self._enabled)
@@ -219,13 +232,10 @@ class AdmissionGate:
         """Take back what a request held and let in whoever fits now."""
         if self._frozen:
             return
-        alone = request.alone
-        ran = request.status is Status.RUNNING
+        if request.status is Status.RUNNING:
+            self._jobs.end(request)
         self._let_go(request)
-        seconds = self._room.leave(request)
-        if ran and request.job is not None:
-            with self._lock:
-                self._costs.add(request.job, seconds, request.peaks if alone else {})
+        self._room.leave(request)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -267,6 +277,8 @@ class AdmissionGate:
             self._on_refuse(_REASONS.get(type(error), "other"))
 
     def _count(self, request: Request, seconds: float) -> None:
+        """Count a request that runs now, and begin to measure it."""
+        self._jobs.begin(request, request.job, request.size)
         with self._lock:
             self._admitted += 1
             if request.waited:

@@ -52,24 +52,25 @@ class Request:
     """One piece of work that wants to start."""
 
     __slots__ = (
-        "alone", "amounts", "before", "job", "key", "learned", "loop", "peaks", "started",
-        "status", "waited", "wake",
+        "amounts", "job", "key", "learned", "loop", "size", "started", "status", "waited", "wake",
     )  # fmt: skip
 
     def __init__(
-        self, job: str | None, amounts: dict[str, float], learned: frozenset[str] = frozenset()
+        self,
+        job: str | None,
+        amounts: dict[str, float],
+        learned: frozenset[str] = frozenset(),
+        size: float = math.nan,
     ) -> None:
         self.job = job
+        self.size = size
+        """Of the work, as declared; `nan` when it was not."""
         self.amounts = amounts
         """By resource, in its unit."""
         self.learned = learned
         """Resources whose amount was learned: too much of it does not stop a lone job."""
         self.status = Status.GONE
         self.started = math.nan
-        self.alone = False
-        self.before: dict[str, float] = {}
-        """Measurements before it began, when it began alone."""
-        self.peaks: dict[str, float] = {}
         self.key: object = None
         """Thread or task that holds it; set by the gate, as the next three are."""
         self.loop: object = None
@@ -97,8 +98,8 @@ class _Ledger:
         self.given_back = 0.0
         self.outstanding = 0.0
 
-    def take(self, state: LimitState) -> bool:
-        """Take this tick's judgement; false when it brought no new measurement of a hold."""
+    def take(self, state: LimitState) -> None:
+        """Take this tick's judgement."""
         self.limit = state.limit
         value = state.value
         # A level outlives by seconds what raised it, which keeps actions from flapping. Work
@@ -106,14 +107,13 @@ class _Ledger:
         cleared = value <= lines_for(state.resource, state.limit).stay[Level.CRITICAL - 1]
         self.level = min(state.level, Level.ELEVATED) if cleared else state.level
         if not self.is_hold or not state.fresh or math.isnan(value):
-            return False
+            return
         self.measured = value
         self.given_back = 0.0
         if self.outstanding == 0.0 or value < self.baseline:
             self.baseline = value
         elif math.isnan(self.baseline):
             self.baseline = max(0.0, value - self.outstanding)
-        return True
 
     @property
     def committed(self) -> float:
@@ -159,19 +159,14 @@ class AdmissionQueue:
                 return name, asked, ledger.limit, ledger.unit
         return None
 
-    def update(self, limits: tuple[LimitState, ...], pace: float, now: float) -> None:
-        """Take a tick's limits and the allocation `pace`; `now` is when they were measured."""
-        alone = next(iter(self._running)) if len(self._running) == 1 else None
-        if alone is not None and not (alone.alone and now > alone.started):
-            alone = None
+    def update(self, limits: tuple[LimitState, ...], pace: float) -> None:
+        """Take a tick's limits and the allocation `pace`."""
         for state in limits:
             name = state.resource.name
             ledger = self._ledgers.get(name)
             if ledger is None:
                 ledger = self._ledgers[name] = _Ledger(state.resource, state.limit)
-            if ledger.take(state) and alone is not None and name in alone.before:
-                peak = state.value - alone.before[name]
-                alone.peaks[name] = max(peak, alone.peaks.get(name, peak))
+            ledger.take(state)
         self._pace = pace
         if pace >= 1.0:
             self._rests.clear()
@@ -194,13 +189,8 @@ class AdmissionQueue:
         """Count a request as running, whatever the rules say."""
         request.status = Status.RUNNING
         request.started = now
-        request.alone = not self._running
-        for other in self._running:
-            other.alone = False
         self._running.add(request)
         for name, ledger in self._ledgers.items():
-            if request.alone and ledger.is_hold and not math.isnan(ledger.measured):
-                request.before[name] = ledger.measured
             ledger.outstanding += request.amounts.get(name, 0.0)
 
     def advance(self, now: float) -> list[Request]:

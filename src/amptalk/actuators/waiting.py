@@ -34,7 +34,7 @@ class WaitingRoom:
     def __init__(self, clock: Clock, limits: Sequence[tuple[Resource, float]]) -> None:
         self._clock = clock
         self._queue = AdmissionQueue(limits)
-        self._tick: tuple[tuple[LimitState, ...], Decision | None, float] | None = None
+        self._tick: tuple[tuple[LimitState, ...], Decision | None] | None = None
         self.lock = threading.RLock()
         """Held for every look at the queue, and for the gate's own books. Reentrant: an abandoned
         coroutine may be closed by the garbage collector on a thread that holds it."""
@@ -44,9 +44,9 @@ class WaitingRoom:
         """True while anything runs or waits."""
         return self._queue.busy
 
-    def update(self, limits: tuple[LimitState, ...], decision: Decision | None, now: float) -> None:
+    def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick; with nobody here it is only kept until somebody comes."""
-        self._tick = (limits, decision, now)
+        self._tick = (limits, decision)
         if self._queue.busy:
             self.advance()
 
@@ -159,12 +159,12 @@ class WaitingRoom:
         """Take the newest tick into the queue; the lock is held."""
         if self._tick is None:
             return
-        (limits, decision, now), self._tick = self._tick, None
+        (limits, decision), self._tick = self._tick, None
         pace = 1.0
         if decision is not None and decision.allocations:
             paced = {s.resource.name for s in limits if s.resource.kind != "hold"}
             pace = min((a.share for a in decision.allocations if a.resource in paced), default=1.0)
-        self._queue.update(limits, pace, now)
+        self._queue.update(limits, pace)
 
     def _wake(self, requests: Iterable[Request]) -> None:
         for request in requests:

@@ -1,0 +1,1 @@
+"""What named jobs cost: measured, shared out among those that overlap, learned, remembered."""

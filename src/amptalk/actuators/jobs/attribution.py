@@ -1,0 +1,125 @@
+"""Whose was it: shares what overlapping jobs took together out among them.
+
+Pure. Time is cut where a job begins or ends, so in each piece the same jobs run. What was
+measured of a piece is the sum of what its jobs took; where that differs from the sum of what
+is expected of them, the difference goes to those of whom least is known, in proportion to the
+variance of their expectation. That is one step of a Kalman filter whose state are the jobs'
+costs, without the covariances between them. A job that is alone in a piece gets all of it.
+
+`PeakShares` is for what is held (memory: the highest rise over what was used before the first
+of the jobs began), `FlowShares` for what adds up (CPU seconds, joules).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+UNKNOWN_VARIANCE = 1e18
+"""Of a job that was never measured; far above any other, so that such jobs take what is left."""
+_ROUGHLY = 0.25
+"""Share that what was seen so far of a running, unknown job is taken to be unsure by."""
+
+
+class Expected(NamedTuple):
+    """What is known beforehand of one quantity of a job."""
+
+    amount: float
+    variance: float
+
+
+NOTHING_KNOWN = Expected(0.0, UNKNOWN_VARIANCE)
+
+
+def share_out(total: float, expected: Mapping[Hashable, Expected]) -> dict[Hashable, float]:
+    """Divide what at least one job took; each share is 0 or more.
+
+    The shares add up to `total` unless one had to be raised to 0.
+    """
+    beyond = total - math.fsum([one.amount for one in expected.values()])
+    whole = math.fsum([one.variance for one in expected.values()])
+    even = 1.0 / len(expected)
+    return {
+        job: max(0.0, one.amount + beyond * (one.variance / whole if whole > 0.0 else even))
+        for job, one in expected.items()
+    }
+
+
+class PeakShares:
+    """Highest rise of one held quantity, for each job that runs."""
+
+    def __init__(self) -> None:
+        self._expected: dict[Hashable, Expected] = {}
+        self._peaks: dict[Hashable, float] = {}
+        self._base = math.nan
+        self._highest = math.nan
+
+    def begin(self, job: Hashable, expected: Expected, value: float) -> None:
+        """A job begins at `value`.
+
+        When it is `nan` nothing can be told of this job and those that overlap it.
+        """
+        if not self._expected:
+            self._base, self._highest = value, math.nan
+        else:
+            self.measure(value)
+        self._cut()
+        self._expected[job] = expected
+
+    def measure(self, value: float) -> None:
+        """Take a measurement while jobs run."""
+        if value > self._highest or (self._highest != self._highest and value == value):  # nan
+            self._highest = value
+
+    def end(self, job: Hashable, value: float) -> float:
+        """The job ends at `value`; returns its highest rise, `nan` when it was never measured."""
+        self.measure(value)
+        self._cut()
+        self._expected.pop(job, None)
+        return self._peaks.pop(job, math.nan)
+
+    def _cut(self) -> None:
+        """Share out the piece that ends now and begin the next."""
+        rise, self._highest = self._highest - self._base, math.nan
+        if math.isnan(rise) or not self._expected:
+            return
+        known = {job: self._refined(job, one) for job, one in self._expected.items()}
+        for job, peak in share_out(max(0.0, rise), known).items():
+            before = self._peaks.get(job, 0.0)
+            self._peaks[job] = max(before, peak)
+
+    def _refined(self, job: Hashable, expected: Expected) -> Expected:
+        """What is expected of a job, given what it was seen to hold in this run already."""
+        seen = self._peaks.get(job, 0.0)
+        if seen <= expected.amount:
+            return expected
+        return Expected(seen, min(expected.variance, (_ROUGHLY * seen) ** 2))
+
+
+class FlowShares:
+    """Sum of one flowing quantity, for each job that runs."""
+
+    def __init__(self) -> None:
+        self._rates: dict[Hashable, Expected] = {}
+        self._sums: dict[Hashable, float] = {}
+
+    def begin(self, job: Hashable, rate: Expected) -> None:
+        """A job begins of which `rate` a second is expected."""
+        self._rates[job] = rate
+        self._sums[job] = 0.0
+
+    def add(self, amount: float, seconds: float) -> None:
+        """The jobs that run took `amount` together, in the last `seconds`; `nan` when unknown."""
+        if not self._rates or not seconds > 0.0:
+            return
+        if math.isnan(amount):
+            self._sums = dict.fromkeys(self._sums, math.nan)
+            return
+        for job, rate in share_out(amount / seconds, self._rates).items():
+            self._sums[job] += rate * seconds
+
+    def end(self, job: Hashable) -> float:
+        """The job ends; returns its sum, `nan` when some of it could not be measured."""
+        self._rates.pop(job, None)
+        return self._sums.pop(job, math.nan)

@@ -1,0 +1,155 @@
+"""What is known of each named job, and how it is written down.
+
+Not thread-safe: the gate holds its lock. Measuring is the business of `watch`, one
+quantity's learning that of `cost_model`, the file that of `learned_file`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from amptalk.actuators.jobs.attribution import Expected
+from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
+from amptalk.actuators.jobs.watch import QUANTITIES, RunCost
+from amptalk.model.errors import ConfigurationError
+
+KEPT_NAMES = 256
+"""Names remembered; the one not used for longest is dropped first."""
+_RESERVED = ("memory", "gpu_memory")
+_FLOWS = ("cpu_seconds", "joules")
+
+
+class JobCost(NamedTuple):
+    """What one more run of a named job is expected to take; `None` where nothing is known."""
+
+    runs: int
+    """Runs so far that ended."""
+    size: float
+    """Declared size that this is for: the one asked for, else the median of those seen; `nan`
+    when none was declared."""
+    memory_mb: Estimate | None
+    """Rise of memory above what was used before it."""
+    gpu_memory_mb: Estimate | None
+    cpu_seconds: Estimate | None
+    joules: Estimate | None
+    """Of the whole device in its time, shared out among the jobs that overlapped."""
+    seconds: Estimate | None
+    """How long it runs."""
+
+
+class _Record:
+    __slots__ = ("models", "runs")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.models: dict[str, CostModel] = {}
+
+    def estimate(self, quantity: str, size: float) -> Estimate | None:
+        model = self.models.get(quantity)
+        return model.estimate(size) if model is not None else None
+
+    def add(self, quantity: str, cost: float, size: float, *, alone: bool) -> None:
+        self.models.setdefault(quantity, CostModel()).add(cost, size, alone=alone)
+
+
+class JobBook:
+    """Costs of jobs by name."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, _Record] = {}
+        self.changes = 0
+        """Grows with every run that is learned from."""
+
+    def add(self, job: str, size: float, run: RunCost) -> None:
+        """Take one run; `size` is `nan` when none was declared."""
+        record = self._records.pop(job, None) or _Record()
+        self._records[job] = record
+        while len(self._records) > KEPT_NAMES:
+            del self._records[next(iter(self._records))]
+        record.runs += 1
+        record.add("seconds", run.seconds, size, alone=True)
+        for quantity, cost in run.costs.items():
+            record.add(quantity, cost, size, alone=run.alone)
+        self.changes += 1
+
+    def reserves(self, job: str, size: float) -> dict[str, float]:
+        """Amounts of held resources to admit a run with; empty when unknown."""
+        record = self._records.get(job)
+        if record is None:
+            return {}
+        known = {quantity: record.estimate(quantity, size) for quantity in _RESERVED}
+        return {quantity: one.reserve for quantity, one in known.items() if one is not None}
+
+    def seconds(self, job: str, size: float) -> float:
+        """How long a run is expected to last at most; `nan` when unknown."""
+        record = self._records.get(job)
+        estimate = record.estimate("seconds", size) if record is not None else None
+        return estimate.p95 if estimate is not None else math.nan
+
+    def expected(self, job: str, size: float) -> dict[str, Expected]:
+        """What overlapping runs are shared out by; of flows the rate a second."""
+        record = self._records.get(job)
+        if record is None:
+            return {}
+        lasts = self.seconds(job, size)
+        found = {}
+        for quantity in QUANTITIES:
+            one = record.estimate(quantity, size)
+            if one is None:
+                continue
+            scale = 1.0 / max(lasts, 1e-3) if quantity in _FLOWS else 1.0
+            deviation = 0.5 * (one.high - one.low) + 0.01 * one.p95
+            found[quantity] = Expected(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
+        return found
+
+    def table(self, size: float = math.nan) -> dict[str, JobCost]:
+        """Everything that was learned, by name, for runs of one size."""
+        table = {}
+        for job, record in self._records.items():
+            sizes = sorted(run.size for run in record.models["seconds"].runs if run.size > 0.0)
+            asked = size if size > 0.0 or not sizes else sizes[len(sizes) // 2]
+            quantities = (*QUANTITIES, "seconds")
+            known = (record.estimate(quantity, asked) for quantity in quantities)
+            table[job] = JobCost(record.runs, asked if sizes else math.nan, *known)
+        return table
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain data for a file; see `take`."""
+        return {
+            job: {
+                "runs": record.runs,
+                "costs": {
+                    quantity: [
+                        [None if math.isnan(run.size) else run.size, run.cost, run.alone]
+                        for run in model.runs
+                    ]
+                    for quantity, model in record.models.items()
+                },
+            }
+            for job, record in self._records.items()
+        }
+
+    def take(self, data: Mapping[str, Any]) -> None:
+        """Begin with what `as_dict` gave. Raises `ConfigurationError` for anything else."""
+        records: dict[str, _Record] = {}
+        try:
+            for job, entry in list(data.items())[-KEPT_NAMES:]:
+                record = records[str(job)] = _Record()
+                record.runs = int(entry["runs"])
+                for quantity, runs in entry["costs"].items():
+                    if quantity in (*QUANTITIES, "seconds"):
+                        record.models[quantity] = CostModel(_run(*run) for run in runs)
+                record.models["seconds"]  # noqa: B018 - every job that ended has one
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"what was learned of jobs is not as this version writes it: {error!r}"
+            ) from error
+        self._records = records
+
+
+def _run(size: float | None, cost: float, alone: bool) -> Run:  # noqa: FBT001 - as in the file
+    if not (cost >= 0.0 and math.isfinite(cost)):
+        raise ValueError(f"a cost of {cost!r}")
+    return Run(float(size) if size is not None else math.nan, float(cost), bool(alone))

@@ -1,0 +1,104 @@
+"""How a cost follows the declared size of the work.
+
+Constant, in proportion, along a line, a line in the square of the size, or with a power of it:
+the curve that tells each run best from all the others. A simpler one stays unless a richer one
+is clearly better. Pure; the scatter about the curve is the business of `cost_model`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+CLEARLY = 0.8
+"""A richer curve must bring the error down to so much of a simpler one's."""
+LEAST = 1e-9
+"""Costs below this are taken as this, so that ratios stay finite."""
+
+
+class Shape(NamedTuple):
+    """A line between what is made of the size and what is made of the cost."""
+
+    name: str
+    freedom: int
+    """Parameters that are fitted."""
+    x: Callable[[float], float]
+    logarithmic: bool = False
+
+
+_SHAPES = (
+    Shape("constant", 1, lambda _size: 0.0),
+    Shape("proportional", 1, lambda size: size),
+    Shape("line", 2, lambda size: size),
+    Shape("square", 2, lambda size: size * size),
+    Shape("power", 2, math.log, logarithmic=True),
+)
+_PROPORTIONAL = _SHAPES[1]
+
+
+class Curve(NamedTuple):
+    """a + b·x, where `shape` says what x is."""
+
+    shape: Shape
+    a: float
+    b: float
+
+    def at(self, size: float) -> float:
+        """Cost told for a size above 0; at least `LEAST`."""
+        return _cost(self.shape, self.a + self.b * self.shape.x(size))
+
+
+def curve_of(points: Sequence[tuple[float, float]]) -> Curve:
+    """The best curve for pairs of size and cost, at least one, sizes above 0.
+
+    With a single size seen, cost is taken to be in proportion to it.
+    """
+    if len({size for size, _ in points}) == 1:
+        return _fit(_PROPORTIONAL, points)[0]
+    best, least = _fit(_SHAPES[0], points)
+    for shape in _SHAPES[1:]:
+        curve, error = _fit(shape, points)
+        if error < CLEARLY * least:
+            best, least = curve, error
+    return best
+
+
+def _cost(shape: Shape, y: float) -> float:
+    return math.exp(min(y, 700.0)) if shape.logarithmic else max(LEAST, y)
+
+
+def _fit(shape: Shape, points: Sequence[tuple[float, float]]) -> tuple[Curve, float]:
+    """Fit by least squares of the relative error; also the mean relative error left out.
+
+    The error of telling a point from the others alone is its residual divided by one minus its
+    leverage (Allen's PRESS, 1974), so no fit is repeated.
+    """
+    costs = [max(LEAST, cost) for _, cost in points]
+    xs = [shape.x(size) for size, _ in points]
+    if shape.logarithmic:
+        ys, weights = [math.log(cost) for cost in costs], [1.0] * len(costs)
+    else:
+        ys, weights = costs, [cost**-2 for cost in costs]
+    whole = math.fsum(weights)
+    if shape is _PROPORTIONAL:
+        mean_x = mean_y = 0.0
+    else:
+        mean_x = math.fsum([w * x for w, x in zip(weights, xs, strict=True)]) / whole
+        mean_y = math.fsum([w * y for w, y in zip(weights, ys, strict=True)]) / whole
+    offsets = [x - mean_x for x in xs]
+    spread = math.fsum([w * x * x for w, x in zip(weights, offsets, strict=True)])
+    slope = 0.0
+    if spread > 0.0:
+        products = zip(weights, offsets, ys, strict=True)
+        slope = math.fsum([w * x * (y - mean_y) for w, x, y in products]) / spread
+    curve = Curve(shape, mean_y - slope * mean_x, slope)
+    error = 0.0
+    for weight, x, y, cost in zip(weights, offsets, ys, costs, strict=True):
+        leverage = 0.0 if shape is _PROPORTIONAL else weight / whole
+        if spread > 0.0:
+            leverage += weight * x * x / spread
+        told = mean_y + slope * x
+        apart = (y - told) / max(1.0 - leverage, LEAST)
+        error += abs(_cost(shape, y - apart) - cost) / cost
+    return curve, error / len(points) + LEAST
