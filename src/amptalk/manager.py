@@ -80,8 +80,8 @@ class ResourceManager:
             self.history, managers, callback, self.config.record, monitoring_interval
         )
         self._actuation = Actuation(
-            self._clock, handling, self.limits.items(), self._listeners.refused, own_memory_mb,
-            self.config.learned,
+            self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
+            own_memory_mb=own_memory_mb, learned=self.config.learned,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""

@@ -8,12 +8,14 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
 import pytest
 
 from amptalk.actuators.admission import AdmissionGate
+from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.clock import SystemClock
 from amptalk.model.errors import (
     AdmissionTimeoutError,
@@ -37,7 +39,7 @@ def tick(
     gate: AdmissionGate, memory: float = 100.0, level: Level = Level.NORMAL, **shares: float
 ) -> None:
     limits = (state(memory, level), state(50.0, resource=CPU, limit=100.0))
-    gate.update(limits, decision(**shares), CLOCK.monotonic())
+    gate.update(limits, decision(**shares))
 
 
 class Holder:
@@ -69,6 +71,15 @@ class Holder:
         self.go.set()
         self.thread.join(20)
         assert not self.thread.is_alive()
+
+
+@contextmanager
+def holding(gate: AdmissionGate, memory_mb: float) -> Iterator[None]:
+    """Somebody else holds an admission meanwhile."""
+    holder = Holder(gate, memory_mb=memory_mb)
+    assert holder.entered.wait(20)
+    yield
+    holder.leave()
 
 
 class Hold(Protocol):
@@ -205,42 +216,49 @@ def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate: AdmissionGate, h
     hold(memory_mb=800).entered.wait(20)
     waiter = Holder(gate, memory_mb=600)
     eventually(lambda: waiting(gate) == 1, "it waits")
-    gate.update((state(100, limit=500.0),), None, CLOCK.monotonic())
+    gate.update((state(100, limit=500.0),), None)
     waiter.thread.join(20)
     assert isinstance(waiter.error, NeverFitsError)
 
 
-def test_named_jobs_learn_what_they_take_and_are_admitted_by_it(
-    gate: AdmissionGate, hold: Hold
-) -> None:
+def test_a_named_job_is_admitted_by_what_was_learned_unless_it_says_amounts() -> None:
+    jobs = Jobs(CLOCK, iter([100.0, 400.0]).__next__)  # memory at begin and end of the first run
+    jobs.begin(1, "transcribe", math.nan)
+    jobs.end(1)
+    learned = jobs.table()["transcribe"].memory_mb
+    assert learned is not None
+    reserve = learned.reserve
+    assert reserve >= 300
+    gate = AdmissionGate(CLOCK, ((MEMORY, 1000.0),), jobs)
     tick(gate, memory=400)
-    job = Holder(gate, job="transcribe")
-    assert job.entered.wait(20)
-    tick(gate, memory=700)
-    job.leave()
-    learned = gate.jobs()["transcribe"]
-    assert (learned.runs, learned.memory_mb) == (1, 300)
-    assert math.isnan(learned.gpu_memory_mb)
-    tick(gate, memory=400)
-    hold(memory_mb=350).entered.wait(20)
     with (
-        pytest.raises(AdmissionTimeoutError, match="300 MB of memory"),
+        holding(gate, memory_mb=350),
+        pytest.raises(AdmissionTimeoutError, match=f"{reserve:.0f} MB of memory"),
         gate.admit("transcribe", timeout=0),
     ):
         raise AssertionError
-    with gate.admit("transcribe", memory_mb=10, timeout=0):
+    with holding(gate, memory_mb=350), gate.admit("transcribe", memory_mb=10, timeout=0):
         pass
 
 
 def test_when_only_observing_everything_passes_and_is_learned_from() -> None:
-    gate = made(enabled=False)
+    jobs = Jobs(CLOCK, lambda: 100.0)
+    gate = AdmissionGate(CLOCK, ((MEMORY, 1000.0),), jobs, enabled=False)
     tick(gate, memory=400, level=Level.EMERGENCY, cpu=0.05)
     with gate.admit("job", memory_mb=99999), gate.admit("inner", memory_mb=99999):
         pass
     with gate.admit("job"):
-        tick(gate, memory=600)
-    assert gate.jobs()["job"].memory_mb == 200
+        pass
+    assert jobs.table()["job"].runs == 2
     assert gate.counts.admitted == 3
+
+
+@pytest.mark.parametrize(
+    "options", [{"job": "a", "size": 0}, {"size": 3}, {"job": "a", "size": -1}]
+)
+def test_a_size_is_above_zero_and_belongs_to_a_named_job(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="size="):
+        made().admit(**options)
 
 
 def test_without_limits_everything_passes_and_admitted_amounts_are_told() -> None:

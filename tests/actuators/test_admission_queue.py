@@ -30,7 +30,7 @@ def judged(
 
 def queue(**measured: float) -> AdmissionQueue:
     made = AdmissionQueue(LIMITS)
-    made.update(judged(measured), 1.0, 0.0)
+    made.update(judged(measured), 1.0)
     return made
 
 
@@ -42,7 +42,7 @@ def see(
     fresh: bool = True,
     **measured: float,
 ) -> None:
-    made.update(judged(measured, level, fresh), pace, now)
+    made.update(judged(measured, level, fresh), pace)
 
 
 def ask(
@@ -179,7 +179,7 @@ def test_a_learned_amount_never_stops_a_lone_job() -> None:
 def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it() -> None:
     made = queue(memory=900)
     large, small = ask(made, memory=600), ask(made, memory=50)
-    made.update((state(100, limit=500.0),), 1.0, 1.0)
+    made.update((state(100, limit=500.0),), 1.0)
     assert [r.status for r in made.advance(1.0)] == [Status.REFUSED, Status.RUNNING]
     assert large.status is Status.REFUSED
     assert small.status is Status.RUNNING
@@ -260,30 +260,6 @@ def test_after_forgetting_only_amounts_hold_back() -> None:
     made.forget()
     made.advance(0.0)
     assert running(waiting, ask(made, memory=600), ask(made, memory=1)) == [True, True, False]
-
-
-# -- learning ---------------------------------------------------------------------------
-
-
-def test_the_peak_of_a_lone_job_is_learned_and_none_of_jobs_that_overlapped() -> None:
-    made = queue(memory=400)
-    lone = ask(made, 1.0, job="a", memory=10)
-    for now, value in ((2.0, 600), (3.0, 700), (4.0, 500)):
-        see(made, now=now, memory=value)
-    assert lone.peaks == {"memory": 300}
-    see(made, now=5.0, memory=5000, fresh=False)
-    assert lone.peaks == {"memory": 300}
-    other = ask(made, 6.0, job="b", memory=10)
-    see(made, now=7.0, memory=900)
-    assert not lone.alone
-    assert other.peaks == {}
-
-
-def test_a_sample_from_before_the_job_teaches_nothing() -> None:
-    made = queue(memory=400)
-    lone = ask(made, 10.0, job="a")
-    see(made, now=9.9, memory=800)
-    assert lone.peaks == {}
 
 
 # -- everything at once -------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Actuation:
         clock: Clock,
         handling: str,
         limits: Sequence[tuple[Resource, float]],
+        *,
         on_refuse: Callable[[str], None] | None = None,
         own_memory_mb: Callable[[], float] = _unknown,
         learned: str | None = None,

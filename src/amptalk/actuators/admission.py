@@ -53,7 +53,7 @@ class AdmissionCounts(NamedTuple):
 class Admission:
     """Leave to run one piece of work, held from entering the context to leaving it."""
 
-    __slots__ = ("_amounts", "_gate", "_job", "_request", "_timeout")
+    __slots__ = ("_amounts", "_gate", "_job", "_request", "_size", "_timeout")
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class PeakShares:
 
     def measure(self, value: float) -> None:
         """Take a measurement while jobs run."""
-        if value > self._highest or (self._highest != self._highest and value == value):  # nan
+        if value > self._highest or math.isnan(self._highest):
             self._highest = value
 
     def end(self, job: Hashable, value: float) -> float:

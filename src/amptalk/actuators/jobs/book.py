@@ -141,7 +141,7 @@ class JobBook:
                 for quantity, runs in entry["costs"].items():
                     if quantity in (*QUANTITIES, "seconds"):
                         record.models[quantity] = CostModel(_run(*run) for run in runs)
-                record.models["seconds"]  # noqa: B018 - every job that ended has one
+                record.models.setdefault("seconds", CostModel())
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"what was learned of jobs is not as this version writes it: {error!r}"
