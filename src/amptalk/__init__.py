@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amptalk.create import create_resource_manager as create_resource_manager
     from amptalk.history.files import load_metrics as load_metrics
     from amptalk.history.history import History as History
     from amptalk.limits.limits import ResourceLimits as ResourceLimits
     from amptalk.manager import ResourceManager as ResourceManager
-    from amptalk.manager import create_resource_manager as create_resource_manager
     from amptalk.model.action import ActionReport as ActionReport
     from amptalk.model.action import Verdict as Verdict
     from amptalk.model.announcement import Announcement as Announcement
@@ -58,7 +58,7 @@ _HOME = {
     "Strategy": "model.decision",
     "Verdict": "model.action",
     "Violation": "model.level",
-    "create_resource_manager": "manager",
+    "create_resource_manager": "create",
     "load_metrics": "history.files",
 }
 

@@ -274,36 +274,3 @@ class ResourceManager:
 
 def _text(path: str | os.PathLike[str] | None) -> str | None:
     return None if path is None else str(path)
-
-
-def create_resource_manager(
-    *,
-    max_memory_mb: float | None = None,
-    max_cpu_percent: float | None = None,
-    max_gpu_percent: float | None = None,
-    max_gpu_memory_mb: float | None = None,
-    max_power_watts: float | None = None,
-    max_temp_celsius: float | None = None,
-    strategy: str | Sequence[str] | Strategy = "dynamic",
-    monitoring_interval: float = 1.0,
-    callback: Callable[[Sample], object] | None = None,
-    scope: str = "application",
-    handling: str = "degrade",
-    name: str | None = None,
-    record: str | os.PathLike[str] | None = None,
-    learned: str | os.PathLike[str] | None = None,
-    clock: Clock | None = None,
-) -> ResourceManager:
-    """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
-    return ResourceManager(
-        ResourceLimits(
-            max_memory_mb=max_memory_mb,
-            max_cpu_percent=max_cpu_percent,
-            max_gpu_percent=max_gpu_percent,
-            max_gpu_memory_mb=max_gpu_memory_mb,
-            max_power_watts=max_power_watts,
-            max_temp_celsius=max_temp_celsius,
-        ),
-        strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, learned=learned, clock=clock,
-    )  # fmt: skip

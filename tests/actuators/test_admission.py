@@ -222,8 +222,10 @@ def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate: AdmissionGate, h
 
 
 def test_a_named_job_is_admitted_by_what_was_learned_unless_it_says_amounts() -> None:
-    jobs = Jobs(CLOCK, iter([100.0, 400.0]).__next__)  # memory at begin and end of the first run
+    memory = [100.0]
+    jobs = Jobs(CLOCK, lambda: memory[0])
     jobs.begin(1, "transcribe", math.nan)
+    memory[0] = 400.0
     jobs.end(1)
     learned = jobs.table()["transcribe"].memory_mb
     assert learned is not None

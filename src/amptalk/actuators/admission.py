@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.admission_queue import Request, Status
-from amptalk.actuators.amounts import amount, label
+from amptalk.actuators.amounts import amount, amounts, label
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.waiting import WaitingRoom, holder
 from amptalk.model.errors import (
@@ -138,23 +138,15 @@ class AdmissionGate:
         capacity. What is left out is filled in with what the named `job` was seen to
         take, at its `size` when that is declared (any number above 0 that grows with the
         work, such as seconds of audio); unknown work is admitted by level alone. `timeout`
-        is in seconds. Raises
-        `ConfigurationError` for amounts out of range and `NeverFitsError` for more
-        than the limit, both at once; entering raises `AdmissionTimeoutError`, and
-        `NestedAdmissionError` where the same thread or task holds one already (that
-        includes work handed to another thread and waited for: it is not seen here).
+        is in seconds. Raises `ConfigurationError` for amounts out of range and
+        `NeverFitsError` for more than the limit, both at once; entering raises
+        `AdmissionTimeoutError`, and `NestedAdmissionError` where the same thread or task
+        holds one already (that includes work handed to another thread and waited for: it
+        is not seen here).
         """
         if job is not None:
             label(job, "a job")
-        amounts = {
-            resource: amount(name, value)
-            for name, resource, value in (
-                ("memory_mb", "memory", memory_mb),
-                ("gpu_memory_mb", "gpu_memory", gpu_memory_mb),
-                ("cpu_percent", "cpu", cpu_percent),
-            )
-            if value is not None
-        }
+        asked = amounts(memory_mb=memory_mb, gpu_memory_mb=gpu_memory_mb, cpu_percent=cpu_percent)
         declared = math.nan if size is None else amount("size", size)
         if declared == 0.0 or (size is not None and job is None):
             raise ConfigurationError(
@@ -164,11 +156,11 @@ class AdmissionGate:
         checked = None if timeout is None else amount("timeout", timeout)
         if self._enabled and not self._frozen:
             try:
-                self._room.check_fits(amounts)
+                self._room.check_fits(asked)
             except NeverFitsError as error:
                 self._refuse(error)
                 raise
-        return Admission(self, job, declared, amounts, checked)
+        return Admission(self, job, declared, asked, checked)
 
     @property
     def counts(self) -> AdmissionCounts:

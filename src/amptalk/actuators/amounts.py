@@ -24,6 +24,22 @@ def amount(name: str, value: object) -> float:
     return checked
 
 
+RESOURCES = {
+    "memory_mb": "memory",
+    "gpu_memory_mb": "gpu_memory",
+    "cpu_percent": "cpu",
+    "power_watts": "power",
+}
+"""The resource that each argument with an amount stands for; its name ends with the unit."""
+
+
+def amounts(**given: float | None) -> dict[str, float]:
+    """Return what was given by resource, checked by `amount`; `None` was not given."""
+    return {
+        RESOURCES[name]: amount(name, value) for name, value in given.items() if value is not None
+    }
+
+
 def label(name: object, what: str) -> str:
     """Return `name` when it is a non-empty string; raises `ConfigurationError` otherwise."""
     if not isinstance(name, str) or not name.strip():

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from amptalk.actuators.amounts import amount
+from amptalk.actuators.amounts import amount, amounts
 from amptalk.model.announcement import Announcement
 from amptalk.model.errors import ConfigurationError
 
@@ -76,17 +76,11 @@ class AnnouncementBook:
         `duration` in seconds, `duration` may be `inf`. Raises `ConfigurationError` for
         no amount at all, negative numbers and what is no number.
         """
-        amounts = {
-            resource: amount(name, value)
-            for name, resource, value in (
-                ("memory_mb", "memory", memory_mb),
-                ("gpu_memory_mb", "gpu_memory", gpu_memory_mb),
-                ("cpu_percent", "cpu", cpu_percent),
-                ("power_watts", "power", power_watts),
-            )
-            if value is not None
-        }
-        if not amounts:
+        demand = amounts(
+            memory_mb=memory_mb, gpu_memory_mb=gpu_memory_mb, cpu_percent=cpu_percent,
+            power_watts=power_watts,
+        )  # fmt: skip
+        if not demand:
             raise ConfigurationError(
                 "an announcement needs an amount: give memory_mb, gpu_memory_mb, cpu_percent or "
                 "power_watts"
@@ -95,7 +89,7 @@ class AnnouncementBook:
         if lasts <= 0:
             raise ConfigurationError(f"duration={duration!r} is no time: give more than 0 seconds")
         starts = self._monotonic() + amount("starts_in", starts_in)
-        entries = tuple(_Entry(r, a, starts, starts + lasts) for r, a in amounts.items() if a > 0)
+        entries = tuple(_Entry(r, a, starts, starts + lasts) for r, a in demand.items() if a > 0)
         with self._lock:
             self._entries += entries
         return AnnouncementHandle(self, entries)

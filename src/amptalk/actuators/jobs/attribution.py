@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 UNKNOWN_VARIANCE = 1e18
 """Of a job that was never measured; far above any other, so that such jobs take what is left."""
 _ROUGHLY = 0.25
 """Share that what was seen so far of a running, unknown job is taken to be unsure by."""
+
+
+_Job = TypeVar("_Job", bound=Hashable)
 
 
 class Expected(NamedTuple):
@@ -32,7 +35,7 @@ class Expected(NamedTuple):
 NOTHING_KNOWN = Expected(0.0, UNKNOWN_VARIANCE)
 
 
-def share_out(total: float, expected: Mapping[Hashable, Expected]) -> dict[Hashable, float]:
+def share_out(total: float, expected: Mapping[_Job, Expected]) -> dict[_Job, float]:
     """Divide what at least one job took; each share is 0 or more.
 
     The shares add up to `total` unless one had to be raised to 0.

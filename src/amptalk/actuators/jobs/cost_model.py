@@ -98,43 +98,55 @@ class _Fit:
         return _FAR * max(0.0, math.log(size / largest), math.log(smallest / size))
 
 
+class _Fits:
+    """What some runs tell, by their size and without it."""
+
+    __slots__ = ("_plain", "_sized")
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
+        self._plain = _Fit([(1.0, run.cost) for run in runs]) if runs else None
+        self._sized = _Fit(sized) if sized else None
+
+    def estimate(self, size: float) -> Estimate | None:
+        if size > 0.0 and self._sized is not None:
+            return self._sized.estimate(size)
+        return self._plain.estimate(1.0) if self._plain is not None else None
+
+
 class CostModel:
     """Learns one quantity, 0 or more in its unit. Not thread-safe."""
 
-    __slots__ = ("_learned", "_plain", "_sized", "_surprises", "runs")
+    __slots__ = ("_before", "_fits", "_surprises", "runs")
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs: deque[Run] = deque(runs, maxlen=KEPT_RUNS)
         self._surprises = 0
-        self._learned = False
-        self._plain: _Fit | None = None
-        self._sized: _Fit | None = None
+        self._fits: _Fits | None = None
+        self._before: _Fits | None = None
+        """What was known before the first of the surprises in a row."""
 
     def add(self, cost: float, size: float = math.nan, *, alone: bool = True) -> None:
         """Take one run; a size that is not above 0 counts as none."""
         run = Run(size if size > 0.0 else math.nan, max(0.0, cost), alone)
-        expected = self.estimate(run.size)
+        if not self._surprises:
+            self._before = self._known()
+        expected = self._before.estimate(run.size) if self._before is not None else None
         surprising = alone and expected is not None and run.cost > expected.high
         self._surprises = self._surprises + 1 if surprising else 0
         self.runs.append(run)
         if self._surprises >= SURPRISES:
             self.runs = deque(list(self.runs)[-SURPRISES:], maxlen=KEPT_RUNS)
             self._surprises = 0
-        self._learned = False
+        self._fits = None
 
     def estimate(self, size: float = math.nan) -> Estimate | None:
         """What a run of this size takes; `None` before the first."""
-        if not self._learned:
-            self._learn()
-        if size > 0.0 and self._sized is not None:
-            return self._sized.estimate(size)
-        return self._plain.estimate(1.0) if self._plain is not None else None
+        return self._known().estimate(size)
 
-    def _learn(self) -> None:
-        """Fit the curves anew: about 0.2 ms for 40 runs, so only when they are asked for."""
-        self._learned = True
-        alone = [run for run in self.runs if run.alone]
-        runs = alone if len(alone) >= ENOUGH_ALONE else list(self.runs)
-        self._plain = _Fit([(1.0, run.cost) for run in runs]) if runs else None
-        sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
-        self._sized = _Fit(sized) if sized else None
+    def _known(self) -> _Fits:
+        """The curves, fitted anew when runs came: about 0.2 ms for 40 of them."""
+        if self._fits is None:
+            alone = [run for run in self.runs if run.alone]
+            self._fits = _Fits(alone if len(alone) >= ENOUGH_ALONE else list(self.runs))
+        return self._fits
