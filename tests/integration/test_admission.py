@@ -115,7 +115,7 @@ def test_a_named_job_learns_its_cost_and_is_held_to_it_without_amounts() -> None
         except AdmissionTimeoutError as error:
             text = str(error)
         amount = float(text.partition(" MB of memory")[0].rpartition(" ")[2])
-        assert 190 < amount < 220, text
+        assert 190 < amount < 260, text  # a single run is believed with a quarter to spare
         waiting = Job(manager, "load", None)
         ticks(manager, 3)
         assert not waiting.entered.is_set()
