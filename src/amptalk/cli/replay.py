@@ -96,7 +96,7 @@ def _as_text(replay: Replay) -> None:
     for moment in replay:
         write(f"{moment.seconds:8.1f} s  {known_values(moment.tick.sample)}\n")
         for event in moment.events:
-            write(f"{'':12s}{_event(event, replay.about.started)}\n")
+            write(f"{'':12s}{_event(event)}\n")
         if moment.throttling.reasons != slower:
             slower = moment.throttling.reasons
             write(f"{'':12s}{_throttling(moment, replay.about.started)}\n")
@@ -112,7 +112,7 @@ def _heading(about: About) -> str:
     return text + (f"{about.note}\n" if about.note else "")
 
 
-def _event(event: dict[str, Any], _started: float) -> str:
+def _event(event: dict[str, Any]) -> str:
     kind, name = event["kind"], event.get("resource", "")
     if kind == "level":
         text = f"{event['value']:.1f} of {event['limit']:g} {event['unit']}"
@@ -124,8 +124,7 @@ def _event(event: dict[str, Any], _started: float) -> str:
         )
     if kind == "allocation":
         return f"{name} allocation {event['was']:.0%} → {event['share']:.0%}: {event['reason']}"
-    facts = ", ".join(f"{key} {value}" for key, value in event.items() if key not in {"time"})
-    return facts
+    return ", ".join(f"{key} {value}" for key, value in event.items() if key != "time")
 
 
 def _throttling(moment: Moment, started: float) -> str:

@@ -11,8 +11,8 @@ from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
 from amptalk.model.sample import Provenance
 from amptalk.sensors.cpu import CpuSource
-from amptalk.sensors.gpu.source import GpuSource
 from amptalk.sensors.files import SensorFault, garbled, read_once
+from amptalk.sensors.gpu.source import GpuSource
 from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.power import PowerSource
 from amptalk.sensors.pressure import PressureSource

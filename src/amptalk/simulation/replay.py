@@ -149,9 +149,7 @@ class Replay:
         tree = self._closing.enter_context(Tree(self.about.page_size))
         tree.apply(first)
         self._clock.advance(first.seconds)
-        suite = SensorSuite(
-            self._scope, self._clock, tree.roots, pid=self.about.pid, threads=False
-        )
+        suite = SensorSuite(self._scope, self._clock, tree.roots, pid=self.about.pid, threads=False)
         self._closing.callback(suite.close)
         parts = Parts(
             suite, self._history, self._judge, self._strategy,

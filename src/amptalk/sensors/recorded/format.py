@@ -19,7 +19,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TextIO, Union
+from typing import Any, NamedTuple, TextIO
 
 from amptalk.model.errors import AmptalkError
 
@@ -49,7 +49,7 @@ class Failed(NamedTuple):
     """Name of the error, such as `EACCES`."""
 
 
-Content = Union[bytes, Failed, None]
+Content = bytes | Failed | None
 """What a file said, why it did not, or `None` when it is gone."""
 
 
@@ -224,28 +224,33 @@ def read_about(folder: str) -> About:
     path = os.path.join(folder, ABOUT)
     try:
         with open(path, encoding="utf-8") as file:
-            whole = json.loads(file.read(2**20))
-        if whole.pop("format") != FORMAT:
-            raise RecordingError(f"{path} is not one of `amptalk record`")
-        version = whole.pop("version")
-        if version != VERSION:
-            raise RecordingError(
-                f"{path} has version {version}; this amptalk reads version {VERSION}: "
-                "take the one that made the recording"
-            )
-        about = About(**whole)
-        numbers = (about.started, about.interval, about.page_size, about.pid)
-        if not all(isinstance(one, (int, float)) and 0 < one < 1e12 for one in numbers):
-            raise RecordingError(f"{path}: started, interval, page_size and pid must be above 0")
-        return about._replace(pid=int(about.pid), page_size=int(about.page_size))
-    except RecordingError:
-        raise
+            return _about(json.loads(file.read(2**20)), path)
     except OSError as error:
         raise RecordingError(
             f"{path} cannot be read: {error.strerror}; give the folder that `amptalk record` made"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordingError(f"{path} does not describe a recording: {error}") from None
+
+
+def _about(whole: dict[str, Any], path: str) -> About:
+    """Check what a recording says of itself; errors of Python's own for what cannot be meant."""
+    if whole.pop("format") != FORMAT:
+        raise RecordingError(f"{path} is not one of `amptalk record`")
+    version = whole.pop("version")
+    if version != VERSION:
+        raise RecordingError(
+            f"{path} has version {version}; this amptalk reads version {VERSION}: "
+            "take the one that made the recording"
+        )
+    about = About(**whole)
+    numbers = (about.started, about.interval, about.page_size, about.pid)
+    if not all(isinstance(one, (int, float)) and 0 < one < 1e12 for one in numbers):
+        raise RecordingError(f"{path}: started, interval, page_size and pid must be above 0")
+    texts = (about.device, about.machine, about.kernel, about.note)
+    if not all(isinstance(one, str) for one in texts):
+        raise RecordingError(f"{path}: device, machine, kernel and note must be text")
+    return about._replace(pid=int(about.pid), page_size=int(about.page_size))
 
 
 def read_frames(folder: str) -> Iterator[Frame]:

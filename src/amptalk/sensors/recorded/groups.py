@@ -56,12 +56,12 @@ class Groups:
             number, controllers, path = (*line.split(":", 2), "", "")[:3]
             shown.append(f"{number}:{controllers}:{self._neutral(path)}\n")
         mounts = []
-        for number, mount in enumerate(self._mounts(), 30):
+        for at_line, mount in enumerate(self._mounts(), 30):
             kind = "cgroup2" if mount.version == 2 else "cgroup"
             options = ",".join(sorted(filter(_OPTION.fullmatch, mount.options)))
             at = self._shown(mount)
             root = self._neutral(mount.root)
-            mounts.append(f"{number} 1 0:{number} {root} /{at} rw - {kind} {kind} {options}\n")
+            mounts.append(f"{at_line} 1 0:{at_line} {root} /{at} rw - {kind} {kind} {options}\n")
         return "".join(shown).encode(), "".join(mounts).encode()
 
     def folders(self) -> list[Folder]:

@@ -13,7 +13,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Union
 
 from amptalk.sensors.recorded.format import FILE_BYTES, Failed
 
@@ -24,7 +23,7 @@ _SLOW = 0.05
 _BACK_OFF = 100.0
 _POLL = 0.02
 
-Answer = Union[bytes, Failed]
+Answer = bytes | Failed
 
 
 class _Turn:
