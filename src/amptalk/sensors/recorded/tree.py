@@ -55,7 +55,7 @@ class Tree:
             for path, target in frame.links.items():
                 self._put_link(path, target)
             for path in frame.folders:
-                self._make_folder(path)
+                os.makedirs(self._place_of(path), exist_ok=True)
             for path, content in frame.files.items():
                 if isinstance(content, bytes):
                     self._put_file(path, self._in_pages_of_here(path, content))
@@ -79,14 +79,10 @@ class Tree:
             at = path.rfind("/", 0, at)
         return f"{self._root}/{path}"
 
-    def _make_folder(self, path: str) -> str:
-        place = self._place_of(path)
-        os.makedirs(place, exist_ok=True)
-        return place
-
     def _place_in_folder(self, path: str) -> str:
-        folder, _, name = path.rpartition("/")
-        return f"{self._make_folder(folder)}/{name}"
+        place = self._place_of(path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        return place
 
     def _put_link(self, path: str, target: str | None) -> None:
         place = self._place_of(path)
