@@ -71,7 +71,8 @@ def at(seconds: float) -> Mapping[str, str | Failed | None]:
         "proc/meminfo": meminfo(8063, 5200 - seconds * 10, 2048, 2048 - seconds),
         "proc/vmstat": vmstat(pages_in=swapped, pages_out=2 * swapped, refaults=swapped),
         "proc/loadavg": loadavg(3.1),
-        "proc/swaps": f"Filename Type Size Used Priority\n/dev/zram0 partition 2097152 {swapped} 100\n",
+        "proc/swaps": "Filename Type Size Used Priority\n"
+        f"/dev/zram0 partition 2097152 {swapped} 100\n",
         "proc/cgroups": "#subsys_name hierarchy num_cgroups enabled\ncpu 0 90 1\nmemory 0 90 0\n",
         "proc/cmdline": "cgroup_disable=memory\n",
         f"proc/{PID}/cgroup": "0::/group1/group2\n",

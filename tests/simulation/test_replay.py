@@ -240,3 +240,17 @@ def test_frames_come_at_once_or_at_the_pace_of_the_recording(
     with Replay(str(tmp_path / "new"), pace=function) as replay:
         assert [moment.seconds for moment in replay] == [0.0, 100.0]
     assert waited == ([pytest.approx(100.0, abs=5.0)] if pace else [])
+
+
+def test_the_nvidia_driver_of_this_machine_is_not_asked_for_a_recorded_card(tmp_path: Path) -> None:
+    with Replay(str(HERE / "laptop")) as replay:
+        about = replay.about
+    card = "sys/bus/pci/devices/0000:01:00.0"
+    files = {f"{card}/vendor": b"0x10de\n", f"{card}/class": b"0x030000\n"}
+    writer = Writer(str(tmp_path / "new"), about)
+    writer.add(Frame(0.0, {**files, "proc/loadavg": b"1.00 2.00 3.00 1/2 3\n"}))
+    writer.close()
+    with Replay(str(tmp_path / "new")) as replay:
+        (moment,) = replay
+    assert "not in a recording" in moment.missing["device.gpu_utilization"]
+    assert moment.tick.sample.device[11:14] == (1.0, 2.0, 3.0), "the load is the recorded device's"

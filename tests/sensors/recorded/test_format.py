@@ -139,5 +139,5 @@ def test_a_description_that_cannot_be_meant_is_refused(
 
 
 def test_a_folder_that_is_no_recording_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="recording.json cannot be read"):
+    with pytest.raises(RecordingError, match=r"recording\.json cannot be read"):
         read_about(str(tmp_path))

@@ -64,12 +64,15 @@ def test_names_of_host_and_user_are_taken_out_where_they_are_words() -> None:
         ("proc/swaps", "Filename Type\n/home/alice/swap file 1 2 3\n", ["alice"], ["file 1 2 3"]),
         ("proc/swaps", "Filename Type\n/dev/zram0 partition 1 2 3\n", [], ["/dev/zram0"]),
         ("proc/stat", "cpu  1 2\nintr 9 8 7\nbtime 1700000000\n", ["btime", "8 7"], ["intr 9\n"]),
-        ("proc/7/stat", "7 (my secret) app) S 1 7 " + "1 " * 45, ["secret", "app"], ["7 (recorded) S 1"]),
+        ("proc/7/stat", "7 (my secret) app) S 1 7 " + "1 " * 45, ["secret", "app"],
+         ["7 (recorded) S 1"]),
         ("proc/7/fdinfo/3", "drm-pdev:\t0\ndrm-client-name:\tsecret\n", ["secret"], ["drm-pdev"]),
         ("sys/fs/cgroup/memory/release_agent", "/opt/secret\n", ["secret"], []),
-        ("sys/kernel/debug/nvmap/iovmm/clients", "CLIENT PROCESS PID SIZE\nuser secret app 12 40K\n",
+        ("sys/kernel/debug/nvmap/iovmm/clients",
+         "CLIENT PROCESS PID SIZE\nuser secret app 12 40K\n",
          ["secret", "app"], ["user process 12 40K"]),
-        ("sys/devices/virtual/kfd/kfd/x/properties", "unique_id 77\ndomain 0\n", ["77"], ["domain 0"]),
+        ("sys/devices/virtual/kfd/kfd/x/properties", "unique_id 77\ndomain 0\n", ["77"],
+         ["domain 0"]),
     ],
 )  # fmt: skip
 def test_tables_are_reduced_to_what_is_of_use(
