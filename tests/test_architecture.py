@@ -34,8 +34,12 @@ ALLOWED: dict[str, set[str]] = {
         "model", "clock", "config", "loop", "registry", "sensors", "history", "limits",
         "strategies", "actuators", "sharing", "telemetry", "engine",
     },
+    "simulation": {
+        "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",
+        "sharing", "telemetry", "engine", "manager",
+    },
     "demo": {"model", "limits", "manager"},
-    "cli": {"model", "config", "sensors", "manager", "demo"},
+    "cli": {"model", "config", "limits", "sensors", "manager", "simulation", "demo"},
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from amptalk import __version__
-from amptalk.cli import doctor, watch
+from amptalk.cli import doctor, record, replay, watch
 from amptalk.demo import main as demo
 from amptalk.model.errors import AmptalkError
 
@@ -25,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
         ("demo", demo, "real load, with and without handling, compared"),
         ("watch", watch, "print samples as they are taken"),
         ("doctor", doctor, "what can be measured here, and what the rest needs"),
+        ("record", record, "keep this device's sensor files over time, to replay or report it"),
+        ("replay", replay, "run the library on a recorded device"),
     ):
         verb = verbs.add_parser(name, help=text, description=text)
         module.add_arguments(verb)

@@ -40,6 +40,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _json_line(sample: Sample) -> str:
+    return json.dumps(as_plain(sample), allow_nan=False) + "\n"
+
+
+def as_plain(sample: Sample) -> dict[str, object]:
+    """A sample as JSON carries it: what is missing or without bound is null."""
     line: dict[str, object] = {"time": sample.time, "monotonic": sample.monotonic}
     line.update(
         (name, value if value is None or math.isfinite(value) else None)
@@ -49,14 +54,19 @@ def _json_line(sample: Sample) -> str:
         None if math.isnan(core) else core for core in sample.cpu_percent_per_core
     ]
     line["missing"] = dict(sample.missing)
-    return json.dumps(line, allow_nan=False) + "\n"
+    return line
 
 
 def _text_line(sample: Sample) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(sample.time))
+    return f"{clock}  {known_values(sample)}\n"
+
+
+def known_values(sample: Sample) -> str:
+    """The short names that have a value, with their units."""
     known = [
         f"{field.name} {value:.1f} {field.unit}"
         for field, value in zip(FIELDS[:7], sample.row, strict=False)
         if not math.isnan(value)
     ]
-    clock = time.strftime("%H:%M:%S", time.localtime(sample.time))
-    return f"{clock}  {'  '.join(known)}\n"
+    return "  ".join(known)

@@ -35,7 +35,9 @@ class Group(NamedTuple):
         return tuple(folder for folder in folders if not is_root(self.version, folder))
 
 
-class _Mount(NamedTuple):
+class Mount(NamedTuple):
+    """One hierarchy as this process sees it."""
+
     version: int
     root: str
     folder: str
@@ -59,20 +61,20 @@ def find_group(roots: Roots, pid: int, controller: str, proof: tuple[str, str]) 
 
     Raises `SensorFault` saying why there is none.
     """
-    lines = _lines(membership(roots, pid))
-    mounts = _mounts(roots)
+    lines = groups_listed(membership(roots, pid))
+    mounts = mounts_of(roots)
     for controllers, path in lines:
         if controller in controllers:
             for mount in mounts:
                 if mount.version == 1 and controller in mount.options:
-                    group = _nearest(Group(1, _folder(mount, path), mount.folder), proof[0])
+                    group = _nearest(Group(1, folder_of(mount, path), mount.folder), proof[0])
                     if group is not None:
                         return _own(group, controller)
     for controllers, path in lines:
         if controllers == frozenset({""}):
             for mount in mounts:
                 if mount.version == 2:
-                    group = _nearest(Group(2, _folder(mount, path), mount.folder), proof[1])
+                    group = _nearest(Group(2, folder_of(mount, path), mount.folder), proof[1])
                     if group is not None:
                         return _own(group, controller)
     raise _absent(roots, controller, mounts)
@@ -100,7 +102,7 @@ def _nearest(group: Group, proof: str) -> Group | None:
     return None
 
 
-def _absent(roots: Roots, controller: str, mounts: list[_Mount]) -> SensorFault:
+def _absent(roots: Roots, controller: str, mounts: list[Mount]) -> SensorFault:
     if _disabled(roots, controller):
         if controller == "memory":
             return SensorFault(
@@ -134,7 +136,7 @@ def _disabled(roots: Roots, controller: str) -> bool:
     return f"cgroup_disable={controller}" in words
 
 
-def _lines(data: bytes) -> list[tuple[frozenset[str], str]]:
+def groups_listed(data: bytes) -> list[tuple[frozenset[str], str]]:
     """`id:controllers:path`; the path may hold colons."""
     found = []
     for line in data.decode("utf-8", "surrogateescape").splitlines():
@@ -144,7 +146,8 @@ def _lines(data: bytes) -> list[tuple[frozenset[str], str]]:
     return found
 
 
-def _mounts(roots: Roots) -> list[_Mount]:
+def mounts_of(roots: Roots) -> list[Mount]:
+    """Every mounted hierarchy. Raises `SensorFault`."""
     found = []
     data = read_once(f"{roots.proc}/self/mountinfo").decode("utf-8", "surrogateescape")
     for line in data.splitlines():
@@ -157,11 +160,11 @@ def _mounts(roots: Roots) -> list[_Mount]:
             folder = roots.sys + folder[4:]
         version = 2 if kind[0] == "cgroup2" else 1
         options = frozenset(kind[2].split(","))
-        found.append(_Mount(version, _unescape(words[3]), folder, options))
+        found.append(Mount(version, _unescape(words[3]), folder, options))
     return found
 
 
-def _folder(mount: _Mount, path: str) -> str:
+def folder_of(mount: Mount, path: str) -> str:
     """The group's folder beneath the mount; the mount itself when the path is not beneath it."""
     beneath = path
     if mount.root != "/":

@@ -7,12 +7,11 @@ from the slow thread.
 
 from __future__ import annotations
 
-import os
-
 from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
 from amptalk.model.sample import Provenance
 from amptalk.sensors.cpu import CpuSource
+from amptalk.sensors.files import SensorFault, garbled, read_once
 from amptalk.sensors.gpu.source import GpuSource
 from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.power import PowerSource
@@ -31,6 +30,7 @@ class Device:
     def __init__(self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource) -> None:
         self._notes = notes
         self._clock = clock
+        self._load_path = f"{roots.proc}/loadavg"
         self._memory = MemorySource(roots, notes)
         self._cpu = CpuSource(roots, notes)
         self._pressure_cpu = PressureSource(roots, notes, "cpu")
@@ -72,14 +72,20 @@ class Device:
 
     def _renew_load(self, now: float) -> None:
         """Read the load averages; the kernel renews them every 5 s."""
+        path = self._load_path
         try:
-            self._loads = os.getloadavg()
-        except OSError as error:
+            one, five, fifteen = map(float, read_once(path).split()[:3])
+        except SensorFault as fault:
             self._loads = (NAN, NAN, NAN)
-            self._notes.lose(_LOAD, f"the load average cannot be had: {error}")
+            self._notes.lose(_LOAD, fault.reason, fault.remedy)
             return
+        except ValueError:
+            self._loads = (NAN, NAN, NAN)
+            self._notes.lose(_LOAD, garbled(path, "it does not begin with 3 numbers").reason)
+            return
+        self._loads = (one, five, fifteen)
         self._notes.find(_LOAD)
-        self._notes.origin(_LOAD, Provenance("measured", "getloadavg(3)", now))
+        self._notes.origin(_LOAD, Provenance("measured", path, now))
 
     def work(self, now: float) -> None:
         """Do what is due every 5 s."""
@@ -116,7 +122,7 @@ class Device:
             SourceInfo(
                 swapping.name, swapping.fields, swapping.path, (swapping.path,), seldom=True
             ),
-            SourceInfo("load average", _LOAD, "getloadavg(3)"),
+            SourceInfo("load average", _LOAD, self._load_path),
             self._power.info(),
             self._temperature.info(),
         )

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from amptalk.model.errors import AmptalkError
 
+RECORDED = "errno:"
+"""How the target of a link begins that stands for a recorded fault; the errno's name follows."""
 _pread = os.pread
 _WORDS = {
     errno.ENOENT: "does not exist",
@@ -40,9 +42,25 @@ class SensorFault(AmptalkError):  # noqa: N818 - "fault" is the word for a senso
 def fault_of(error: OSError, path: str) -> SensorFault:
     """Say in words why `path` could not be read."""
     number = error.errno or 0
+    if number == errno.ENOENT:
+        number = _recorded(path)
     words = _WORDS.get(number) or f"cannot be read: {os.strerror(number) if number else error}"
     remedy = f"sudo chmod a+r {path}" if number in {errno.EACCES, errno.EPERM} else ""
     return SensorFault(f"{path} {words}", remedy, number)
+
+
+def _recorded(path: str) -> int:
+    """The fault that a recording keeps for a file: a link to `errno:EAGAIN` in its place.
+
+    Replay lays a recorded tree out as plain files, which cannot fail as a kernel's do. Such a
+    link leads nowhere, so opening it fails with ENOENT, and only then it is looked at.
+    """
+    try:
+        target = os.readlink(path)
+    except OSError:
+        return errno.ENOENT
+    number = getattr(errno, target[len(RECORDED) :], None) if target.startswith(RECORDED) else None
+    return number if isinstance(number, int) else errno.ENOENT
 
 
 def garbled(path: str, what: str) -> SensorFault:
@@ -103,8 +121,8 @@ def listing(path: str) -> list[str]:
 
 
 def exists(path: str) -> bool:
-    """Whether a file or folder is there."""
-    return os.access(path, os.F_OK)
+    """Whether a file or folder is there, one that cannot be read included."""
+    return os.path.lexists(path)
 
 
 class KeptFile:
@@ -127,7 +145,7 @@ class KeptFile:
             data = _pread(self._fd, self.size, 0)
         except OSError as error:
             data = self._reopened(error)
-        return data or self._empty()
+        return data or self._again()
 
     def read_list(self) -> bytes:
         """Do the same for a file that may rightly be empty."""
@@ -147,6 +165,11 @@ class KeptFile:
         except OSError as error:
             self.close()
             raise fault_of(error, self.path) from None
+
+    def _again(self) -> bytes:
+        """Open the file anew: what is kept open is empty, as a file is that was replaced."""
+        self.close()
+        return self.read_list() or self._empty()
 
     def _empty(self) -> NoReturn:
         raise garbled(self.path, "it is empty")

@@ -10,6 +10,8 @@ class Roots(NamedTuple):
 
     proc: str = "/proc"
     sys: str = "/sys"
+    recorded: bool = False
+    """True for a recording: then no driver of this machine may be asked in its place (NVML)."""
 
     @property
     def real(self) -> bool:

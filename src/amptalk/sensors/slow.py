@@ -173,7 +173,7 @@ class SlowReader:
 
     def __init__(self, clock: Clock, *, threads: bool) -> None:
         self.at = inf
-        self._clock = clock
+        self.clock = clock
         self._threads = threads
         self._jobs: list[_Job[Any]] = []
         self._queue: SimpleQueue[_Job[Any] | None] | None = None
@@ -215,7 +215,7 @@ class SlowReader:
     def _hand_out(self, job: _Job[Any], now: float) -> None:
         job.hand_out(now)
         if not self._threads:
-            job.perform(self._clock)
+            job.perform(self.clock)
             job.collect(now)
             return
         if self._queue is None:
@@ -232,19 +232,19 @@ class SlowReader:
         queue = self._queue
         if queue is not None and not queue.empty() and len(self._left) < THREADS_LEFT:
             with suppress(RuntimeError):  # no thread can be started now: the next tick tries again
-                self._worker = _Worker(self._jobs, queue, self._clock)
+                self._worker = _Worker(self._jobs, queue, self.clock)
 
     def settle(self, seconds: float) -> None:
         """Wait for what was handed out, but not longer than `seconds`; not for use in a tick."""
         end = time.monotonic() + seconds
-        self.run_due(self._clock.monotonic())
+        self.run_due(self.clock.monotonic())
         while any(job.handed and not job.done for job in self._jobs):
             left = end - time.monotonic()
             if left <= 0.0 or self._worker is None:
                 return
             self._worker.answered.wait(min(left, 0.05))
             self._worker.answered.clear()
-        self.run_due(self._clock.monotonic())
+        self.run_due(self.clock.monotonic())
 
     def close(self) -> None:
         """End the thread and let go of the devices; the next `run_due` begins again.

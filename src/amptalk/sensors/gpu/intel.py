@@ -11,10 +11,10 @@ Files: Documentation/ABI/testing/sysfs-driver-intel-i915-hwmon and -xe-hwmon (µ
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from math import isnan
 
+from amptalk.clock import Clock
 from amptalk.sensors.files import SensorFault, exists
 from amptalk.sensors.gpu.fdinfo import BusyShare, Client, clients_of
 from amptalk.sensors.gpu.places import (
@@ -48,7 +48,8 @@ class IntelReader:
 
     idle = False
 
-    def __init__(self, roots: Roots, places: tuple[Place, ...]) -> None:
+    def __init__(self, roots: Roots, places: tuple[Place, ...], clock: Clock) -> None:
+        self._clock = clock
         self._roots = roots
         self._places = places
         self._meters = {place.folder: PowerMeter() for place in places}
@@ -97,7 +98,7 @@ class IntelReader:
         findings.find("application_mb", source, lambda: _held(clients, integrated=integrated))
         findings.find(
             "application_utilization", source,
-            partial(self._shares[place.folder].feed, time.monotonic(), clients), "derived",
+            partial(self._shares[place.folder].feed, self._clock.monotonic(), clients), "derived",
         )  # fmt: skip
 
     def _monitor(self, findings: Findings, place: Place) -> None:
@@ -111,7 +112,7 @@ class IntelReader:
         if text_or_nothing(f"{monitor}/energy1_label") == "pkg":  # then the card is the other one
             path = f"{monitor}/energy2_input"
         joules = findings.find("energy_joules", path, partial(number, path, 1e-6))
-        watts = self._meters[place.folder].feed(time.monotonic(), joules)
+        watts = self._meters[place.folder].feed(self._clock.monotonic(), joules)
         if isnan(watts):
             findings.lack(
                 "power_watts",

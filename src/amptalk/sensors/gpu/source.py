@@ -15,6 +15,7 @@ from collections.abc import Callable
 from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 
+from amptalk.clock import Clock
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import Provenance
 from amptalk.sensors.files import SensorFault
@@ -60,7 +61,8 @@ class _Kind:
 
     def read(self) -> tuple[GpuReading, ...]:
         if self._reader is None:
-            self._reader = _reader(self._owner.roots, self.kind, self.places)
+            owner = self._owner
+            self._reader = _reader(owner.roots, self.kind, self.places, owner.clock)
         readings = self._reader.read(self._pids)
         self.every = _RESTING_CADENCE if self._reader.idle else self._cadence
         return readings
@@ -100,6 +102,7 @@ class GpuSource:
         pids: Callable[[], tuple[int, ...]],
     ) -> None:
         self.roots = roots
+        self.clock = slow.clock
         self.pids = pids
         self.values = (NAN, NAN, NAN)
         """Utilisation in percent, memory used and total in MB, of the device."""
@@ -235,8 +238,11 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-def _reader(roots: Roots, kind: str, places: tuple[Place, ...]) -> GpuReader:
+def _reader(roots: Roots, kind: str, places: tuple[Place, ...], clock: Clock) -> GpuReader:
+    """The reader of one kind. Raises `SensorFault` where there can be none."""
     if kind == "nvidia":
+        if roots.recorded:
+            raise SensorFault("what NVML says of an NVIDIA GPU is not in a recording of files")
         from amptalk.sensors.gpu.nvidia import NvidiaReader
 
         return NvidiaReader(roots, places)
@@ -247,7 +253,7 @@ def _reader(roots: Roots, kind: str, places: tuple[Place, ...]) -> GpuReader:
     if kind == "intel":
         from amptalk.sensors.gpu.intel import IntelReader
 
-        return IntelReader(roots, places)
+        return IntelReader(roots, places, clock)
     from amptalk.sensors.gpu.jetson import JetsonReader
 
     return JetsonReader(roots, places)

@@ -1,0 +1,1 @@
+"""Run the whole library on a device that is not there."""

@@ -1,0 +1,77 @@
+"""`amptalk record` and `amptalk replay` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from amptalk.cli.main import main
+from tests.recordings.make import HERE
+
+
+def test_recording_says_what_it_kept_and_what_to_do_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "mine")
+    assert main(["record", folder, "--seconds", "0.3", "--interval", "0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "frames of" in said
+    assert f"amptalk replay {folder}" in said
+    assert "look through" in said
+    assert main(["replay", folder]) == 0
+    said = capsys.readouterr().out
+    assert "MADE UP" not in said
+    assert "device.memory_used_mb" in said
+
+
+def test_replay_tells_samples_throttling_violations_and_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = str(HERE / "raspberry-pi-5")
+    assert main(["replay", folder, "--max-temp-celsius", "80", "--strategy", "predictive"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("MADE UP, not recorded on a device: Raspberry Pi 5 Model B")
+    assert "slower since 42.5 s: under-voltage" in said
+    assert "violation: temperature over 80 °C" in said
+    assert "temperature allocation" in said
+    assert "missing: device.power_watts: a Raspberry Pi 5 tells" in said
+    assert "predictive: temperature over its limit" in said
+
+
+def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(HERE / "laptop"), "--json", "--max-temp-celsius", "80"]) == 0
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    out = capsys.readouterr().out
+    lines = [json.loads(line, parse_constant=refuse) for line in out.splitlines()]
+    assert lines[0]["recording"]["made_up"] is True
+    assert lines[1]["sample"]["missing"]["gpu_utilization"]
+    assert lines[10]["sample"]["power_watts"] == 24.0
+    assert lines[10]["throttling"]["slower"] is False
+    assert lines[-1]["summary"]["violations"][0]["resource"] == "temperature"
+    assert lines[-1]["summary"]["joules"] == pytest.approx(5280.0)
+    assert len(lines) == 49 + 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["replay", "nowhere"], "cannot be read"),
+        (["replay", str(HERE / "laptop"), "--strategy", "brave"], "brave"),
+        (["replay", str(HERE / "laptop"), "--max-temp-celsius", "900"], "out of range"),
+        (["replay", str(HERE / "laptop"), "--scope", "application"], "--pid"),
+        (["record", str(HERE / "laptop")], "not empty"),
+        (["record", "x", "--interval", "0"], "out of range"),
+        (["record", "x", "--seconds", "nan"], "above 0"),
+        (["record", "x", "--pid", "2147483647"], "no process"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
