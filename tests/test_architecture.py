@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
         "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",
         "sharing", "telemetry", "engine", "manager",
     },
+    "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
     "cli": {"model", "config", "limits", "sensors", "manager", "simulation", "demo"},
 }  # fmt: skip
