@@ -35,6 +35,8 @@ class ManagerConfig(NamedTuple):
     """Names the manager in telemetry; numbered when not given."""
     record: str | None = None
     """Path of a `.ring` file that survives a crash; `None` records nothing."""
+    gpu: str | int | None = None
+    """The sample's GPU by number, UUID or PCI address; `None`: `AMPTALK_GPU`, else number 0."""
 
     def checked(self) -> ManagerConfig:
         """Itself; raises `ConfigurationError` naming the first value that is not allowed."""
@@ -64,6 +66,7 @@ class ManagerConfig(NamedTuple):
             "scope": self.scope,
             "handling": self.handling,
             "monitoring_interval": self.monitoring_interval,
+            "gpu": self.gpu,
         }
 
 

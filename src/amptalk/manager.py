@@ -61,6 +61,7 @@ class ResourceManager:
         handling: str = "degrade",
         name: str | None = None,
         record: str | os.PathLike[str] | None = None,
+        gpu: str | int | None = None,
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
@@ -68,11 +69,11 @@ class ResourceManager:
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, name=name, record=None if record is None else str(record),
+            handling=handling, name=name, record=None if record is None else str(record), gpu=gpu,
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = SensorSuite(scope, self._clock)
+        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -98,6 +99,8 @@ class ResourceManager:
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
         self.throttling = self._sensors.throttling
         """Is the machine slower than it could be, since when and why; see `Throttling`."""
+        self.gpus = self._sensors.gpus
+        """All GPUs as of the last slow reading, no device is asked; see `Gpu`."""
         self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self.limits.items(), monitoring_interval)
         parts = Parts(
@@ -252,20 +255,16 @@ class ResourceManager:
         from amptalk.history.document import document_of
         from amptalk.history.files import save_metrics
 
-        save_metrics(
-            path,
-            document_of(
-                self.history,
-                config={
-                    **self.config.about(),
-                    "manager": self.name,
-                    "strategy": self._strategy.name,
-                    "limits": {resource.name: limit for resource, limit in self.limits.items()},
-                },
-                violations=[violation.as_dict() for violation in self.violations],
-                effectiveness=self.effectiveness(),
-            ),
+        config = {
+            **self.config.about(), "manager": self.name, "strategy": self._strategy.name,
+            "limits": {resource.name: limit for resource, limit in self.limits.items()},
+        }  # fmt: skip
+        violations = [violation.as_dict() for violation in self.violations]
+        effectiveness = self.effectiveness()
+        document = document_of(
+            self.history, config=config, violations=violations, effectiveness=effectiveness
         )
+        save_metrics(path, document)
 
 
 def create_resource_manager(
@@ -283,18 +282,16 @@ def create_resource_manager(
     handling: str = "degrade",
     name: str | None = None,
     record: str | os.PathLike[str] | None = None,
+    gpu: str | int | None = None,
     clock: Clock | None = None,
 ) -> ResourceManager:
     """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
     return ResourceManager(
         ResourceLimits(
-            max_memory_mb=max_memory_mb,
-            max_cpu_percent=max_cpu_percent,
-            max_gpu_percent=max_gpu_percent,
-            max_gpu_memory_mb=max_gpu_memory_mb,
-            max_power_watts=max_power_watts,
-            max_temp_celsius=max_temp_celsius,
+            max_memory_mb=max_memory_mb, max_cpu_percent=max_cpu_percent,
+            max_gpu_percent=max_gpu_percent, max_gpu_memory_mb=max_gpu_memory_mb,
+            max_power_watts=max_power_watts, max_temp_celsius=max_temp_celsius,
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, clock=clock,
+        scope=scope, handling=handling, name=name, record=record, gpu=gpu, clock=clock,
     )  # fmt: skip
