@@ -30,3 +30,12 @@ def amd(tree: Tree, number: int = 0, pci: str = "0000:03:00.0", **files: str) ->
         "mem_info_gtt_used": str(300 * MB), "mem_info_gtt_total": str(4000 * MB),
     }  # fmt: skip
     return card(tree, number, pci, "0x1002", "amdgpu", **{**usual, **files})
+
+
+def descriptor(tree: Tree, pid: int, number: int, **lines: str) -> None:
+    """An open descriptor of a GPU and what the kernel says of it."""
+    text = "".join(f"{key.replace('_', '-')}:\t{value}\n" for key, value in lines.items())
+    tree.put(f"proc/{pid}/fdinfo/{number}", text)
+    folder = tree.root / f"proc/{pid}/fd"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / str(number)).symlink_to("/dev/dri/renderD128")

@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 from amptalk.model.sample import Sample
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.fdinfo import BusyShare, Client
-from tests.sensors.gpu.cards import MB, amd, card, put_all
+from tests.sensors.gpu.cards import MB, amd, card, descriptor, put_all
 from tests.sensors.trees import PID, Tree, check_reasons, opened, tree
 
 __all__ = ["tree"]
-
-
-def descriptor(tree: Tree, pid: int, number: int, **lines: str) -> None:
-    text = "".join(f"{key.replace('_', '-')}:\t{value}\n" for key, value in lines.items())
-    tree.put(f"proc/{pid}/fdinfo/{number}", text)
-    folder = tree.root / f"proc/{pid}/fd"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / str(number)).symlink_to("/dev/dri/renderD128")
 
 
 def read(tree: Tree, scope: str = "application") -> Sample:
@@ -196,6 +188,81 @@ def test_the_busy_share_is_never_beyond_what_can_be(
     value = share.feed(2.0, {"1": Client({}, {"render": (after, totals[1])}), "2": came})
     assert 0 <= value <= 100
     assert (value > 0) == (after > before)
+
+
+def test_a_load_in_cycles_is_a_share_of_all_cycles_of_all_engines(tree: Tree) -> None:
+    """Of xe: 4 compute engines, 1.2e9 of 1e9 cycles each; busy ns, or 120 %, it is not."""
+    intel(tree, "0000:03:00.0", "xe")
+    shown = {"drm_pdev": "0000:03:00.0", "drm_client_id": "1", "drm_resident_vram0": "1 GiB",
+             "drm_engine_capacity_ccs": "4"}  # fmt: skip
+    descriptor(tree, PID, 3, **shown, drm_cycles_ccs="0", drm_total_cycles_ccs="0")
+    with opened(tree.suite()) as suite:
+        suite.read()
+        text = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in shown.items())
+        more = "drm-cycles-ccs: 1200000000\ndrm-total-cycles-ccs: 1000000000\n"
+        tree.put(f"proc/{PID}/fdinfo/3", text + more)
+        tree.clock.advance(6)
+        suite.read()
+        (one,) = suite.gpus()
+    assert one.application_utilization == 30
+
+
+@pytest.mark.parametrize(
+    ("label", "file"), [("card", "energy1_input"), ("pkg", "energy2_input")], ids=["i915", "xe"]
+)
+def test_intel_power_is_the_difference_of_its_counter_over_a_minute_at_most(
+    tree: Tree, label: str, file: str
+) -> None:
+    folder = f"{intel(tree, '0000:03:00.0')}/hwmon/hwmon11"
+    put_all(tree, folder, {"energy1_label": label, "energy1_input": "5", file: "262100000000"})
+    with opened(tree.suite()) as suite:
+
+        def watts(joules: float, seconds: float) -> float:
+            tree.put(f"{folder}/{file}", f"{int(joules * 1e6)}\n")
+            tree.clock.advance(seconds)
+            suite.read()
+            return suite.gpus()[0].power_watts
+
+        suite.read()
+        assert watts(262200, 5) == pytest.approx(20)
+        assert math.isnan(watts(56, 5)), "-52 kW would be the difference over a wrap at 2**18 J"
+        assert watts(156, 5) == pytest.approx(20)
+        assert math.isnan(watts(256, 1200)), "0.1 W would be the difference over a missed wrap"
+        assert "two plausible readings" in suite.gpus()[0].missing["power_watts"]
+        assert watts(356, 5) == pytest.approx(20)
+
+
+@pytest.mark.parametrize("driver", ["i915", "xe"])
+def test_what_holds_an_intel_gpu_back_is_in_the_verdict(tree: Tree, driver: str) -> None:
+    device = intel(tree, "0000:03:00.0", driver)
+    where = {
+        "i915": "sys/class/drm/card0/gt/gt0/throttle_reason_",
+        "xe": f"{device}/tile0/gt0/freq0/throttle/reason_",
+    }[driver]
+    for name, bit in {"pl1": 1, "pl2": 0, "thermal": 1, "prochot": 0}.items():
+        tree.put(f"{where}{name}", f"{bit}\n")
+    with opened(tree.suite()) as suite:
+        for _ in range(2):
+            tree.clock.advance(6)
+            suite.read()
+        assert suite.gpus()[0].throttle_reasons == ("power cap (sustained)", "thermal")
+        (reason,) = (one for one in suite.throttling().reasons if one.startswith("GPU"))
+    assert reason == f"GPU: Intel GPU ({driver}): power cap (sustained), thermal"
+
+
+def test_a_driver_that_tells_no_reasons_is_unknown_not_unhindered(tree: Tree) -> None:
+    amd(tree)
+    with opened(tree.suite()) as suite:
+        for _ in range(2):
+            tree.clock.advance(6)
+            suite.read()
+        assert any(one.startswith("GPU: amdgpu tells it") for one in suite.throttling().unknown)
+        assert "gpu_metrics" in suite.gpus()[0].missing["throttle_reasons"]
+
+
+def test_an_accelerator_without_an_edge_temperature_shows_its_junction(tree: Tree) -> None:
+    put_all(tree, f"{amd(tree, 12)}/hwmon/hwmon10", {"temp2_input": "64000"})
+    assert "64 °C" in row(tree)
 
 
 def jetson(tree: Tree, load: str = "437") -> None:

@@ -43,7 +43,9 @@ class Kind:
         self.readings: tuple[GpuReading, ...] = ()
         self.fault: SensorFault = FIRST
         self._kind = name
-        self._places = places
+        title = f"{TITLES[name]} GPU"
+        self._known = tuple(Identity(title, "", place.pci_address) for place in places)
+        """As the kernel lists them, until they have told more."""
         self._make = make
         self._renew = renew
         self._find_pids = pids
@@ -68,6 +70,7 @@ class Kind:
     def take(self, value: tuple[GpuReading, ...], _at: float) -> None:
         """Take up what was read; each reading carries its own time."""
         self.readings = value
+        self._known = tuple(one.identity for one in value)
         self._renew()
 
     def lose(self, fault: SensorFault) -> None:
@@ -81,14 +84,10 @@ class Kind:
             self._reader.release()
 
     def listed(self) -> list[Listed]:
-        """Its GPUs in their order; as the kernel lists them when none could be read."""
+        """Its GPUs in their order; as they were last known when none could be read."""
         if self.readings:
             return [Listed(self._kind, one.identity, one, self.fault) for one in self.readings]
-        title = f"{TITLES[self._kind]} GPU"
-        return [
-            Listed(self._kind, Identity(title, "", place.pci_address), None, self.fault)
-            for place in self._places
-        ]
+        return [Listed(self._kind, identity, None, self.fault) for identity in self._known]
 
 
 def reader_of(kind: str, roots: Roots, places: tuple[Place, ...], clock: Clock) -> GpuReader:
