@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.sensors.trees import Tree
+from amptalk.model.sample import Sample
+from tests.sensors.trees import Tree, check_reasons, opened
 
 MB = 2**20
 
@@ -39,3 +40,17 @@ def descriptor(tree: Tree, pid: int, number: int, **lines: str) -> None:
     folder = tree.root / f"proc/{pid}/fd"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / str(number)).symlink_to("/dev/dri/renderD128")
+
+
+def read(tree: Tree, scope: str = "application") -> Sample:
+    with opened(tree.suite(scope)) as suite:
+        sample = suite.read()
+    check_reasons(sample)
+    return sample
+
+
+def row(tree: Tree, number: int = 0) -> str:
+    """What doctor says of a GPU, values and reasons."""
+    with opened(tree.suite()) as suite:
+        reports = [one for one in suite.describe() if one.name == f"GPU {number}"]
+    return "\n".join(f"{one.value or one.missing} {one.remedy}".strip() for one in reports)

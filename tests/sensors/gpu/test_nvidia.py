@@ -156,7 +156,7 @@ def test_an_error_of_memory_is_no_sign_of_shared_memory(machine: Machine) -> Non
     ],
 )
 def test_the_applications_share_is_known_or_missing_but_never_too_low(
-    machine: Machine, lists: dict[str, object], share: float | None
+    machine: Machine, lists: dict[str, Any], share: float | None
 ) -> None:
     (said,) = machine.run({"count": 1, **gpu(**lists)})
     assert said["values"]["application.gpu_memory_mb"] == share

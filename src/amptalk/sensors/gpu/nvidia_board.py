@@ -24,7 +24,7 @@ from amptalk.sensors.gpu.reading import (
 from amptalk.sensors.report import NAN
 from amptalk.sensors.roots import Roots
 
-_REASONS = {
+REASONS = {
     0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost", 0x20: "thermal (software)",
     0x40: "thermal (hardware)", 0x80: "power brake",
 }  # fmt: skip
@@ -161,9 +161,7 @@ class BoardReader:
                 findings.lack(THROTTLE, fault)
                 continue
             findings.missing.pop(THROTTLE, None)
-            findings.throttle_reasons = tuple(
-                words for bit, words in _REASONS.items() if bits & bit
-            )
+            findings.throttle_reasons = tuple(words for bit, words in REASONS.items() if bits & bit)
             return
 
     def _text(self, name: str, handle: Any) -> str:
