@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
-from amptalk.model.gpu import Gpu
 from amptalk.sensors.capacity import Capacity, Limit
 from amptalk.sensors.files import exists
 from amptalk.sensors.gpu.choice import Choice
@@ -16,6 +15,9 @@ from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.throttling_readers import Finding
+
+if TYPE_CHECKING:
+    from amptalk.model.gpu import Gpu
 
 
 class Part(Protocol):
@@ -131,7 +133,7 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         from amptalk.sensors.gpu.source import GpuSource
 
         application = Application(roots, notes, clock, pid)
-        source = GpuSource(roots, notes, clock, slow, gpu, lambda: application.pids)
+        source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
             Device(roots, notes, clock, source),
             application,

@@ -16,11 +16,11 @@ import os
 import time
 from math import isnan, nan
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from amptalk.clock import Clock, SystemClock
 from amptalk.model.energy import EnergyMark
 from amptalk.model.errors import ConfigurationError, ScopeError
-from amptalk.model.gpu import Gpu
 from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
 from amptalk.sensors.capacity import Limit, effective_capacity
 from amptalk.sensors.files import KeptFile, SensorFault
@@ -31,6 +31,9 @@ from amptalk.sensors.roots import Roots
 from amptalk.sensors.shown import SHOWN
 from amptalk.sensors.slow import DEADLINE, SlowReader
 from amptalk.sensors.throttling import Throttling, ThrottlingSource
+
+if TYPE_CHECKING:
+    from amptalk.model.gpu import Gpu
 
 SCOPES = tuple(SHOWN)
 _SHORT = len(ScopeView._fields)

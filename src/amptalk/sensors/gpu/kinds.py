@@ -91,8 +91,10 @@ class Kind:
 
 
 def reader_of(kind: str, roots: Roots, places: tuple[Place, ...], clock: Clock) -> GpuReader:
-    """Import and make the reader of a kind."""
+    """Import and make the reader of a kind. Raises `SensorFault` where there can be none."""
     if kind == "nvidia":
+        if roots.recorded:
+            raise SensorFault("what NVML says of an NVIDIA GPU is not in a recording of files")
         from amptalk.sensors.gpu.nvidia import NvidiaReader
 
         return NvidiaReader(roots, places, clock)

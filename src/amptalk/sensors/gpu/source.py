@@ -2,7 +2,8 @@
 
 GPUs are numbered from 0: NVIDIA first, then Jetson, AMD, Intel, and by PCI address within each
 (`choice` says which one counts). All are read, on the slow thread, none that sleeps is woken, and
-a GPU that cannot be read keeps its number, so that no other is shown in its place.
+a GPU that cannot be read keeps its number, so that no other is shown in its place. Where there is
+no GPU nothing more is imported than this, `choice` and `places`.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import isnan
+from typing import TYPE_CHECKING
 
-from amptalk.clock import Clock
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.gpu import Gpu
 from amptalk.model.sample import Provenance
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.choice import VARIABLE, Choice, Chooser
-from amptalk.sensors.gpu.kinds import FIRST, Kind, Listed, reader_of
 from amptalk.sensors.gpu.places import KINDS, Place, find_places
-from amptalk.sensors.gpu.reading import THROTTLE
 from amptalk.sensors.report import NAN, Notes, SensorReport
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.throttling_readers import Finding
+
+if TYPE_CHECKING:
+    from amptalk.model.gpu import Gpu
+    from amptalk.sensors.gpu.kinds import Kind, Listed
 
 FIELDS = {
     "device.gpu_utilization": "utilization",
@@ -37,11 +39,10 @@ FIELDS = {
 class GpuSource:
     """Finds GPUs, keeps their last readings and fills the fields of the chosen one."""
 
-    def __init__(  # noqa: PLR0917 - what all parts are made of, and whose memory counts
+    def __init__(
         self,
         roots: Roots,
         notes: Notes,
-        clock: Clock,
         slow: SlowReader,
         choice: Choice,
         pids: Callable[[], tuple[int, ...]],
@@ -53,7 +54,6 @@ class GpuSource:
         """Called when `values` have changed."""
         self._roots = roots
         self._notes = notes
-        self._clock = clock
         self._slow = slow
         self._choice = choice
         self._chooser = Chooser(choice)
@@ -75,7 +75,9 @@ class GpuSource:
         for name in KINDS:
             own = tuple(place for place in places if place.kind == name)
             if own:
-                make = partial(reader_of, name, self._roots, own, self._clock)
+                from amptalk.sensors.gpu.kinds import Kind, reader_of
+
+                make = partial(reader_of, name, self._roots, own, self._slow.clock)
                 kinds.append(Kind(name, own, make, self._pids, self.renew))
         self._kinds = tuple(kinds)
         for kind in kinds:
@@ -112,9 +114,11 @@ class GpuSource:
 
     def gpus(self) -> tuple[Gpu, ...]:
         """All GPUs as last read, in the order of their numbers; from any thread."""
+        listed = self._listed()
+        if not listed:
+            return ()
         from amptalk.sensors.gpu.rows import shown
 
-        listed = self._listed()
         chosen = self._chooser.find(listed)
         return tuple(shown(number, one, number == chosen) for number, one in enumerate(listed))
 
@@ -126,7 +130,7 @@ class GpuSource:
         reasons = ", ".join(reading.throttle_reasons)
         if reasons:
             return (Finding("GPU", seen=True, text=f"{reading.identity.name}: {reasons}"),)
-        why = reading.missing.get(THROTTLE)
+        why = reading.missing.get("throttle_reasons")
         return (Finding("GPU", seen=False, text="" if why is None else why.reason),)
 
     def _none(self) -> SensorFault:
@@ -134,8 +138,9 @@ class GpuSource:
         if self._chooser.pinned is not None:
             gone = self._chooser.pinned.full
             return SensorFault(f"the GPU is no longer there: {gone}; there are: {self._there_is()}")
-        if any(kind.unanswered for kind in self._kinds):
-            return FIRST
+        for kind in self._kinds:
+            if kind.unanswered:
+                return kind.fault
         if self._kinds:
             return SensorFault(self._unknown())
         for place in self._places or ():
