@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from amptalk.model.errors import NestedAdmissionError as NestedAdmissionError
     from amptalk.model.errors import NeverFitsError as NeverFitsError
     from amptalk.model.errors import ScopeError as ScopeError
+    from amptalk.model.gpu import Gpu as Gpu
     from amptalk.model.level import Level as Level
     from amptalk.model.level import LimitState as LimitState
     from amptalk.model.level import Violation as Violation
@@ -43,6 +44,7 @@ _HOME = {
     "Announcement": "model.announcement",
     "ConfigurationError": "model.errors",
     "Decision": "model.decision",
+    "Gpu": "model.gpu",
     "History": "history.history",
     "Level": "model.level",
     "LimitState": "model.level",

@@ -37,6 +37,8 @@ class ManagerConfig(NamedTuple):
     """Path of a `.ring` file that survives a crash; `None` records nothing."""
     learned: str | None = None
     """Path of a JSON file that keeps what named jobs take across restarts; `None` keeps nothing."""
+    gpu: str | int | None = None
+    """The sample's GPU by number, UUID or PCI address; `None`: `AMPTALK_GPU`, else number 0."""
 
     def checked(self) -> ManagerConfig:
         """Itself; raises `ConfigurationError` naming the first value that is not allowed."""
@@ -66,6 +68,7 @@ class ManagerConfig(NamedTuple):
             "scope": self.scope,
             "handling": self.handling,
             "monitoring_interval": self.monitoring_interval,
+            "gpu": self.gpu,
         }
 
 

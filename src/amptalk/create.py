@@ -32,6 +32,7 @@ def create_resource_manager(
     name: str | None = None,
     record: str | os.PathLike[str] | None = None,
     learned: str | os.PathLike[str] | None = None,
+    gpu: str | int | None = None,
     clock: Clock | None = None,
 ) -> ResourceManager:
     """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
@@ -45,5 +46,5 @@ def create_resource_manager(
             max_temp_celsius=max_temp_celsius,
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, learned=learned, clock=clock,
+        scope=scope, handling=handling, name=name, record=record, learned=learned, gpu=gpu, clock=clock,
     )  # fmt: skip

@@ -62,6 +62,7 @@ class ResourceManager:
         name: str | None = None,
         record: str | os.PathLike[str] | None = None,
         learned: str | os.PathLike[str] | None = None,
+        gpu: str | int | None = None,
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
@@ -69,11 +70,11 @@ class ResourceManager:
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, name=name, record=_text(record), learned=_text(learned),
+            handling=handling, name=name, record=_text(record), learned=_text(learned), gpu=gpu,
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = SensorSuite(scope, self._clock)
+        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -102,6 +103,8 @@ class ResourceManager:
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
         self.throttling = self._sensors.throttling
         """Is the machine slower than it could be, since when and why; see `Throttling`."""
+        self.gpus = self._sensors.gpus
+        """All GPUs as of the last slow reading, no device is asked; see `Gpu`."""
         self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self.limits.items(), monitoring_interval)
         parts = Parts(
@@ -256,20 +259,16 @@ class ResourceManager:
         from amptalk.history.document import document_of
         from amptalk.history.files import save_metrics
 
-        save_metrics(
-            path,
-            document_of(
-                self.history,
-                config={
-                    **self.config.about(),
-                    "manager": self.name,
-                    "strategy": self._strategy.name,
-                    "limits": {resource.name: limit for resource, limit in self.limits.items()},
-                },
-                violations=[violation.as_dict() for violation in self.violations],
-                effectiveness=self.effectiveness(),
-            ),
+        config = {
+            **self.config.about(), "manager": self.name, "strategy": self._strategy.name,
+            "limits": {resource.name: limit for resource, limit in self.limits.items()},
+        }  # fmt: skip
+        violations = [violation.as_dict() for violation in self.violations]
+        effectiveness = self.effectiveness()
+        document = document_of(
+            self.history, config=config, violations=violations, effectiveness=effectiveness
         )
+        save_metrics(path, document)
 
 
 def _text(path: str | os.PathLike[str] | None) -> str | None:

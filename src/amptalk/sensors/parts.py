@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark
 from amptalk.sensors.capacity import Capacity, Limit
 from amptalk.sensors.files import exists
+from amptalk.sensors.gpu.choice import Choice
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.slow import SlowReader
+from amptalk.sensors.throttling_readers import Finding
+
+if TYPE_CHECKING:
+    from amptalk.model.gpu import Gpu
 
 
 class Part(Protocol):
@@ -91,8 +97,14 @@ class GpuPart(Protocol):
     def discover(self) -> None:
         """Look for GPUs anew, every 60 s."""
 
-    def demand(self) -> None:
-        """Raise `ConfigurationError` when the GPU asked for is not there."""
+    def demand(self, wait: Callable[[], None]) -> None:
+        """Raise `ConfigurationError` when the GPU asked for is not there, after `wait` at most."""
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """All GPUs as last read; from any thread."""
+
+    def throttling(self) -> tuple[Finding, ...]:
+        """Whether the GPU of the sample is held back."""
 
     def reports(self) -> tuple[SensorReport, ...]:
         """Describe each GPU."""
@@ -108,7 +120,7 @@ class Parts(NamedTuple):
 
 
 def build_parts(  # noqa: PLR0917 - what all parts are made of
-    roots: Roots, notes: Notes, clock: Clock, pid: int, slow: SlowReader, gpu: str
+    roots: Roots, notes: Notes, clock: Clock, pid: int, slow: SlowReader, gpu: Choice
 ) -> Parts:
     """Take the parts for Linux where there is a Linux `/proc`, else the portable ones.
 
@@ -135,5 +147,5 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         PortableDevice(notes, clock),
         PortableApplication(notes, clock, pid),
         NoContainer(notes),
-        NoGpu(notes),
+        NoGpu(notes, gpu),
     )

@@ -7,15 +7,19 @@ missing. psutil is imported when a part is made, not before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, isnan
 
 from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark, no_energy
-from amptalk.model.errors import ScopeError
+from amptalk.model.errors import ConfigurationError, ScopeError
+from amptalk.model.gpu import Gpu
 from amptalk.model.sample import ContainerView, DeviceView, Provenance
 from amptalk.sensors.capacity import Limit
 from amptalk.sensors.files import SensorFault
+from amptalk.sensors.gpu.choice import Choice
 from amptalk.sensors.report import HISTORY, NAN, Notes, SensorReport, Source, SourceInfo
+from amptalk.sensors.throttling_readers import Finding
 
 _MB = 2.0**20
 ELSEWHERE = "is read on Linux only"
@@ -170,7 +174,8 @@ class NoGpu:
 
     application_mb = NAN
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, choice: Choice) -> None:
+        self._choice = choice
         self._fields = (
             *(f"device.{name}" for name in DeviceView._fields if name.startswith("gpu_")),
             "application.gpu_memory_mb",
@@ -180,8 +185,18 @@ class NoGpu:
     def discover(self) -> None:
         """Nothing to look for."""
 
-    def demand(self) -> None:
-        """Nothing can be asked for."""
+    def demand(self, _wait: Callable[[], None]) -> None:
+        """Refuse a GPU that the program asks for."""
+        if self._choice.name and self._choice.explicit:
+            raise ConfigurationError(f"gpu={self._choice.name!r}: a GPU {ELSEWHERE}")
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """None are read."""
+        return ()
+
+    def throttling(self) -> tuple[Finding, ...]:
+        """Nothing is known."""
+        return ()
 
     def reports(self) -> tuple[SensorReport, ...]:
         """Say so."""

@@ -16,6 +16,7 @@ import os
 import time
 from math import isnan, nan
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from amptalk.clock import Clock, SystemClock
 from amptalk.model.energy import EnergyMark
@@ -23,6 +24,7 @@ from amptalk.model.errors import ConfigurationError, ScopeError
 from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
 from amptalk.sensors.capacity import Limit, effective_capacity
 from amptalk.sensors.files import KeptFile, SensorFault
+from amptalk.sensors.gpu.choice import choice_of
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
@@ -30,12 +32,17 @@ from amptalk.sensors.shown import SHOWN
 from amptalk.sensors.slow import DEADLINE, SlowReader
 from amptalk.sensors.throttling import Throttling, ThrottlingSource
 
+if TYPE_CHECKING:
+    from amptalk.model.gpu import Gpu
+
 SCOPES = tuple(SHOWN)
 _SHORT = len(ScopeView._fields)
 _FIRST_RATE = 0.05
 _RATE = 0.25
 _MEDIUM = 5.0
 _SLOW = 60.0
+_FIRST_ANSWER = 0.5
+"""Seconds to wait at most for GPUs to tell whether the one asked for is among them."""
 
 
 class SensorSuite:
@@ -45,10 +52,10 @@ class SensorSuite:
     descendants), `container` (its control group; `ScopeError` outside one) or `device`. `roots`
     and `clock` are injectable; `pid` is the application's own process by default. `gpu` names the
     GPU of the sample by number, UUID or PCI address; otherwise the environment variable
-    `AMPTALK_GPU` does, otherwise it is number 0 (`gpu.source`). `ConfigurationError` tells of one
-    that is not there. `threads` says whether slow sensors have a thread of their own; by default
-    they do when machine and clock are the real ones. One thread at a time may use a suite;
-    after a fork the child calls `reopen`.
+    `AMPTALK_GPU` does, otherwise it is number 0 (`gpu.choice`). `ConfigurationError` tells of one
+    that is not there, but of the variable only where there are others. `threads` says whether slow
+    sensors have a thread of their own; by default they do when machine and clock are the real
+    ones. One thread at a time may use a suite; after a fork the child calls `reopen`.
     """
 
     def __init__(
@@ -69,9 +76,7 @@ class SensorSuite:
         self._clock: Clock = SystemClock() if clock is None else clock
         self._roots = Roots() if roots is None else roots
         self._pid = pid
-        if isinstance(gpu, bool) or not isinstance(gpu, (str, int, type(None))):
-            raise ConfigurationError(f"gpu={gpu!r}: give a number, a UUID or a PCI address")
-        self._gpu_choice = os.environ.get("AMPTALK_GPU", "") if gpu is None else str(gpu)
+        self._gpu_choice = choice_of(gpu)
         real = self._roots.real and isinstance(self._clock, SystemClock)
         self._threads = real if threads is None else threads
         self._excluded: frozenset[int] = frozenset()
@@ -84,9 +89,7 @@ class SensorSuite:
         try:
             if scope == "container":
                 self._container.demand()
-            if self._gpu_choice:
-                self._slow.settle(DEADLINE)
-                self._gpu.demand()
+            self._gpu.demand(lambda: self._slow.settle(_FIRST_ANSWER))
         except ConfigurationError:
             self.close()
             raise
@@ -149,7 +152,8 @@ class SensorSuite:
             self._clock.time(), now, row, notes.missing, notes.provenance, source.per_core
         )
         if medium:
-            self._throttling.renew(sample, self._container.limits[0].amount)
+            quota = self._container.limits[0].amount
+            self._throttling.renew(sample, quota, self._gpu.throttling())
         return sample
 
     def refine_memory(self) -> Sample:
@@ -171,6 +175,10 @@ class SensorSuite:
     def throttling(self) -> Throttling:
         """Whether the machine is slower than it could be, as of at most 5 s ago."""
         return self._throttling.verdict
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        """All GPUs as last read, which is done on the slow thread; from any thread."""
+        return self._gpu.gpus()
 
     def exclude(self, pid: int) -> None:
         """Leave a helper process and its descendants out of the application."""

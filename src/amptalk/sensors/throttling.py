@@ -127,10 +127,10 @@ class ThrottlingSource:
         for reader in self._readers:
             reader.discover()
 
-    def renew(self, sample: Sample, quota_cores: float) -> None:
-        """Read the hardware's flags and counters and judge them with the sample."""
+    def renew(self, sample: Sample, quota_cores: float, of_gpu: Iterable[Finding] = ()) -> None:
+        """Read the hardware's flags and counters and judge them with the sample and the GPU."""
         findings = [finding for reader in self._readers for finding in reader.read()]
-        findings += of_sample(sample, quota_cores)
+        findings += (*of_sample(sample, quota_cores), *of_gpu)
         now, time = sample.monotonic, sample.time
         self.verdict, self._held = verdict(self.verdict, self._held, findings, now, time)
 
@@ -142,6 +142,6 @@ class ThrottlingSource:
             text += f" (cannot be seen here: {', '.join(one.partition(':')[0] for one in unknown)})"
         return SensorReport(
             "throttling", (), "" if slower is None else text,
-            "flags and counters of the processor, control group, pressure, swapping", 0.0,
+            "flags and counters of the processor, GPU, control group, pressure, swapping", 0.0,
             "; ".join(unknown) if slower is None else "", "",
         )  # fmt: skip

@@ -1,10 +1,11 @@
 /* A double of libnvidia-ml.so.1: answers from the file named in NVML_DOUBLE, read at every call.
  * Lines are "key value"; keys of a GPU begin with its number ("0.util 37"), those of a MIG instance
  * with 10 x number + 100 + instance ("100.used ..."). Without a key a function answers "not
- * supported"; "<key>.error N" answers N. Faithful in ABI and errors, not in behaviour. */
+ * supported"; "<key>.error N" answers N; "<number>.hang" and "init.hang" do not answer. Faithful in ABI and errors, not in behaviour. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned long long u64;
 enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7 };
@@ -25,8 +26,15 @@ static int text(const char *key, char *out, size_t size) {
     if (file) fclose(file);
     return found;
 }
+/* A call that does not return while the file says so, as of a driver that hangs. */
+static void hang(const char *key) {
+    char word[256];
+    while (text(key, word, sizeof word)) usleep(2000);
+}
 static int of(Device *d, const char *key, char *out, size_t size) {
     char full[80], word[256];
+    snprintf(full, sizeof full, "%d.hang", d->id);
+    hang(full);
     snprintf(full, sizeof full, "%d.error", d->id);
     if (text(full, word, sizeof word)) return atoi(word);
     snprintf(full, sizeof full, "%d.%s.error", d->id, key);
@@ -50,7 +58,7 @@ static void note(const char *what) {
     if (file) { fprintf(file, "%s\n", what); fclose(file); }
 }
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; note("init"); return (int)or_zero("init"); }
+int nvmlInitWithFlags(unsigned flags) { (void)flags; note("init"); hang("init.hang"); return (int)or_zero("init"); }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
 int nvmlShutdown(void) { note("shutdown"); return OK; }
 const char *nvmlErrorString(int code) { (void)code; return "double"; }

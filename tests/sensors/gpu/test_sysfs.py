@@ -1,4 +1,4 @@
-"""AMD, Intel and Jetson on made-up trees, each with what a simpler reader would report instead."""
+"""AMD and Jetson on made-up trees, each with what a simpler reader would report instead."""
 
 from __future__ import annotations
 
@@ -10,35 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amptalk.model.sample import Sample
-from amptalk.sensors.files import SensorFault
-from amptalk.sensors.gpu.fdinfo import BusyShare, Client
-from tests.sensors.gpu.cards import MB, amd, card, put_all
-from tests.sensors.trees import PID, Tree, check_reasons, opened, tree
+from tests.sensors.gpu.cards import MB, amd, descriptor, put_all, read, row
+from tests.sensors.trees import PID, Tree, opened, tree
 
 __all__ = ["tree"]
-
-
-def descriptor(tree: Tree, pid: int, number: int, **lines: str) -> None:
-    text = "".join(f"{key.replace('_', '-')}:\t{value}\n" for key, value in lines.items())
-    tree.put(f"proc/{pid}/fdinfo/{number}", text)
-    folder = tree.root / f"proc/{pid}/fd"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / str(number)).symlink_to("/dev/dri/renderD128")
-
-
-def read(tree: Tree, scope: str = "application") -> Sample:
-    with opened(tree.suite(scope)) as suite:
-        sample = suite.read()
-    check_reasons(sample)
-    return sample
-
-
-def row(tree: Tree, number: int = 0) -> str:
-    """What doctor says of a GPU, values and reasons."""
-    with opened(tree.suite()) as suite:
-        reports = [one for one in suite.describe() if one.name == f"GPU {number}"]
-    return "\n".join(f"{one.value or one.missing} {one.remedy}".strip() for one in reports)
 
 
 def test_without_a_gpu_there_is_a_reason_and_nothing_slow(tree: Tree) -> None:
@@ -136,38 +111,6 @@ def test_an_error_of_one_file_harms_no_other_value(tree: Tree) -> None:
     assert "does not exist" in read(tree).missing["device.gpu_memory_used_mb"]
 
 
-def intel(tree: Tree, pci: str, driver: str = "i915") -> str:
-    return card(tree, 0, pci, "0x8086", driver)
-
-
-def test_an_intel_gpu_never_shows_its_clock_or_another_share_as_utilisation(tree: Tree) -> None:
-    intel(tree, "0000:00:02.0")
-    put_all(tree, "sys/class/drm/card0", {"gt_act_freq_mhz": "1300", "gt_max_freq_mhz": "1300"})
-    descriptor(tree, PID, 3, drm_pdev="0000:00:02.0", drm_client_id="1",
-               drm_engine_render="1000000000 ns", drm_resident_system0="65536 KiB")  # fmt: skip
-    sample = read(tree)
-    assert "not of the device" in sample.missing["gpu_utilization"]
-    assert sample.gpu_memory_mb == 64
-    assert sample.device.gpu_memory_total_mb == 7812.5, "the machine's"
-    assert math.isnan(sample.device.gpu_memory_used_mb), "the machine's use is not the GPU's"
-    assert "1300 MHz" in row(tree)
-
-
-def test_a_discrete_intel_card_counts_its_own_memory(tree: Tree) -> None:
-    intel(tree, "0000:03:00.0", "xe")
-    descriptor(tree, PID, 3, drm_pdev="0000:03:00.0", drm_client_id="1",
-               drm_resident_vram0="1 GiB", drm_resident_system="512 MiB")  # fmt: skip
-    sample = read(tree)
-    assert sample.gpu_memory_mb == 1024
-    assert "ioctl" in sample.missing["device.gpu_memory_total_mb"]
-
-
-def test_a_kernel_without_memory_by_process_is_missing_not_0(tree: Tree) -> None:
-    intel(tree, "0000:00:02.0")
-    descriptor(tree, PID, 3, drm_pdev="0000:00:02.0", drm_client_id="1")
-    assert "does not tell memory by process" in read(tree).missing["gpu_memory_mb"]
-
-
 def test_descriptors_that_may_not_be_read_are_missing_not_0(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,17 +128,19 @@ def test_descriptors_that_may_not_be_read_are_missing_not_0(
     assert sample.gpu_utilization == 37
 
 
-@given(st.integers(0, 10**10), st.integers(0, 10**10), st.sampled_from([(0.0, 0.0), (1.0, 1e9)]))
-def test_the_busy_share_is_never_beyond_what_can_be(
-    before: int, after: int, totals: tuple[float, float]
-) -> None:
-    share = BusyShare()
-    with pytest.raises(SensorFault, match="two readings"):
-        share.feed(1.0, {"1": Client({}, {"render": (before, totals[0])})})
-    came = Client({}, {"copy": (9e9, 9e9)})
-    value = share.feed(2.0, {"1": Client({}, {"render": (after, totals[1])}), "2": came})
-    assert 0 <= value <= 100
-    assert (value > 0) == (after > before)
+def test_a_driver_that_tells_no_reasons_is_unknown_not_unhindered(tree: Tree) -> None:
+    amd(tree)
+    with opened(tree.suite()) as suite:
+        for _ in range(2):
+            tree.clock.advance(6)
+            suite.read()
+        assert any(one.startswith("GPU: amdgpu tells it") for one in suite.throttling().unknown)
+        assert "gpu_metrics" in suite.gpus()[0].missing["throttle_reasons"]
+
+
+def test_an_accelerator_without_an_edge_temperature_shows_its_junction(tree: Tree) -> None:
+    put_all(tree, f"{amd(tree, 12)}/hwmon/hwmon10", {"temp2_input": "64000"})
+    assert "64 °C" in row(tree)
 
 
 def jetson(tree: Tree, load: str = "437") -> None:

@@ -8,7 +8,7 @@ compute driver (KFD, used by ROCm) say. Reasons for throttling are only in the b
 
 Files: Documentation/gpu/amdgpu/thermal.rst and driver-misc.rst (percent, bytes, µW, m°C, Hz).
 Which of `power1_average` and `power1_input` exists depends on chip and kernel (since 6.6 mostly
-one of the two).
+one of the two); some accelerators have no edge temperature (1), only that of the junction (2).
 """
 
 from __future__ import annotations
@@ -16,43 +16,31 @@ from __future__ import annotations
 from functools import partial
 
 from amptalk.sensors.files import SensorFault, exists, listing
+from amptalk.sensors.gpu.cards import CardReader
 from amptalk.sensors.gpu.fdinfo import clients_of
-from amptalk.sensors.gpu.places import Place, hwmon, suspended, text_or_nothing
+from amptalk.sensors.gpu.own import TRANSLATED, estimate_share, foreign
+from amptalk.sensors.gpu.places import Place, hwmon, text_or_nothing
 from amptalk.sensors.gpu.reading import (
-    ASLEEP,
     MB,
+    THROTTLE,
     Findings,
     GpuReading,
-    nothing_known,
+    Identity,
     number,
     percent,
     temperature,
 )
-from amptalk.sensors.roots import Roots
 
 
-class AmdReader:
+class AmdReader(CardReader):
     """Reads all AMD GPUs."""
 
-    idle = False
+    def _identity(self, place: Place) -> Identity:
+        name = text_or_nothing(f"{place.folder}/product_name") or "AMD GPU"
+        return Identity(name, "", place.pci_address)
 
-    def __init__(self, roots: Roots, places: tuple[Place, ...]) -> None:
-        self._roots = roots
-        self._places = places
-
-    def read(self, pids: tuple[int, ...]) -> tuple[GpuReading, ...]:
-        """Read each that does not sleep."""
-        return tuple(self._one(place, pids) for place in self._places)
-
-    def release(self) -> None:
-        """Nothing is kept open."""
-
-    def _one(self, place: Place, pids: tuple[int, ...]) -> GpuReading:
+    def _one(self, place: Place, pids: tuple[int, ...], now: float) -> GpuReading:
         folder = place.folder
-        name = text_or_nothing(f"{folder}/product_name") or "AMD GPU"
-        if suspended(folder):
-            return nothing_known(ASLEEP, name, "", place.pci_address)
-        unique = text_or_nothing(f"{folder}/unique_id")
         try:
             monitor = hwmon(folder)
         except SensorFault as fault:
@@ -60,7 +48,11 @@ class AmdReader:
             missing = fault
         # The voltage of the north bridge exists on APUs only (amdgpu_pm.c).
         integrated = text_or_nothing(f"{monitor}/in1_label") == "vddnb"
+        identity = self._identity(place)._replace(
+            uuid=text_or_nothing(f"{folder}/unique_id"), integrated=integrated
+        )
         findings = Findings()
+        findings.lack(THROTTLE, "amdgpu tells it in the binary gpu_metrics only, which is not read")
         busy = f"{folder}/gpu_busy_percent"
         findings.find("utilization", busy, partial(percent, busy))
         pools = ("vram", "gtt") if integrated else ("vram",)
@@ -74,12 +66,13 @@ class AmdReader:
             "application_mb", "fdinfo and KFD of the application's processes",
             partial(self._application, place, pids, pools), "derived",
         )  # fmt: skip
+        estimate_share(findings, identity, pids, only=len(self._places) == 1)
         if monitor:
             self._monitor(findings, monitor, integrated=integrated)
         else:
             for quantity in ("power_watts", "temperature_celsius", "clock_mhz"):
                 findings.lack(quantity, missing)
-        return findings.reading(name, unique, place.pci_address, integrated=integrated)
+        return findings.reading(identity, now)
 
     def _monitor(self, findings: Findings, monitor: str, *, integrated: bool) -> None:
         for file in ("power1_input", "power1_average"):
@@ -90,6 +83,7 @@ class AmdReader:
             if "power_watts" in findings.values:
                 break
         path = f"{monitor}/temp1_input"
+        path = path if exists(path) else f"{monitor}/temp2_input"
         findings.find("temperature_celsius", path, partial(temperature, path))
         for quantity, file in (("clock_mhz", "freq1_input"), ("memory_clock_mhz", "freq2_input")):
             path = f"{monitor}/{file}"
@@ -98,16 +92,25 @@ class AmdReader:
     def _application(self, place: Place, pids: tuple[int, ...], pools: tuple[str, ...]) -> float:
         clients = clients_of(self._roots.proc, pids, place.pci_address).values()
         held = sum(client.memory.get(pool, 0.0) for client in clients for pool in pools)
-        return max(held, self._compute(place, pids)) / MB
+        return max(held, self._compute(place, pids, told=held > 0.0)) / MB
 
-    def _compute(self, place: Place, pids: tuple[int, ...]) -> float:
-        """Bytes that the compute driver gave to `pids` on this GPU; 0 without that driver."""
+    def _compute(self, place: Place, pids: tuple[int, ...], *, told: bool) -> float:
+        """Bytes that the compute driver gave to `pids` on this GPU; 0 without that driver.
+
+        Raises `SensorFault` where its numbers are the host's and no descriptor told instead.
+        """
         kfd = f"{self._roots.sys}/class/kfd/kfd"
         key = self._compute_id(f"{kfd}/topology/nodes", place.pci_address)
+        listed = listing(f"{kfd}/proc") if key else []
+        numbers = [int(name) for name in listed if name.isdigit()]
+        if numbers and foreign(self._roots, tuple(numbers)):
+            if told:
+                return 0.0
+            raise TRANSLATED
         held = 0.0
-        for pid in pids if key else ():
+        for pid in numbers:
             path = f"{kfd}/proc/{pid}/vram_{key}"
-            if exists(path):
+            if pid in pids and exists(path):
                 held += number(path)
         return held
 

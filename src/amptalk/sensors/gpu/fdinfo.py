@@ -77,14 +77,19 @@ def _engines(pairs: dict[str, str]) -> dict[str, tuple[float, float]]:
             continue
         if key.startswith("drm-engine-") and not key.startswith("drm-engine-capacity-"):
             name = key[len("drm-engine-") :]
-            capacity = pairs.get(f"drm-engine-capacity-{name}", "1")
-            engines[name] = int(amount) / max(1, int(capacity) if capacity.isdigit() else 1), 0.0
+            engines[name] = int(amount) / _capacity(pairs, name), 0.0
         elif key.startswith("drm-cycles-"):
             name = key[len("drm-cycles-") :]
             total = pairs.get(f"drm-total-cycles-{name}", "")
             if total.isdigit():
-                engines[name] = float(amount), float(total)
+                engines[name] = int(amount) / _capacity(pairs, name), float(total)
     return engines
+
+
+def _capacity(pairs: dict[str, str], engine: str) -> int:
+    """How many engines of that name there are; their times are added up."""
+    text = pairs.get(f"drm-engine-capacity-{engine}", "1")
+    return max(1, int(text)) if text.isdigit() else 1
 
 
 class BusyShare:

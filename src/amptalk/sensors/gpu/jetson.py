@@ -2,7 +2,9 @@
 
 `load` is in thousandths. The GPU works in the machine's memory: its total is the machine's, and
 what it uses is the sum over processes in `nvmap`'s debugfs file, which only root may read; the
-memory used by the whole machine is never reported in its place. Temperature is the thermal zone
+memory used by the whole machine is never reported in its place. Without root the application's
+share is estimated by torch's allocator where it is in use. Reading touches no sleeping GPU and
+keeps none awake: the driver answers from what it knows. Temperature is the thermal zone
 `GPU-therm` or `gpu-thermal`. Newer boards without `load` are read through NVML (`nvidia`).
 """
 
@@ -10,12 +12,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from amptalk.clock import Clock
 from amptalk.sensors.files import SensorFault, listing, read_text
+from amptalk.sensors.gpu.own import estimate_share
 from amptalk.sensors.gpu.places import Place, memory_total_mb, suspended, text_or_nothing
 from amptalk.sensors.gpu.reading import (
     ASLEEP,
+    THROTTLE,
     Findings,
     GpuReading,
+    Identity,
     nothing_known,
     number,
     percent,
@@ -31,19 +37,20 @@ _UNITS = {"K": 1024.0, "M": 1.0, "G": 1.0 / 1024.0}
 class JetsonReader:
     """Reads the one GPU of the board."""
 
-    idle = False
-
-    def __init__(self, roots: Roots, places: tuple[Place, ...]) -> None:
+    def __init__(self, roots: Roots, places: tuple[Place, ...], clock: Clock) -> None:
         self._roots = roots
         self._place = places[0]
+        self._clock = clock
 
     def read(self, pids: tuple[int, ...]) -> tuple[GpuReading, ...]:
         """Read it, unless it sleeps."""
         place = self._place
-        name = "Jetson GPU"
+        now = self._clock.monotonic()
+        identity = Identity("Jetson GPU", integrated=True)
         if suspended(place.folder):
-            return (nothing_known(ASLEEP, name, "", ""),)
+            return (nothing_known(ASLEEP, identity, now),)
         findings = Findings()
+        findings.lack(THROTTLE, "the board tells its throttling as a whole: see throttling")
         load = f"{place.folder}/load"
         findings.find("utilization", load, partial(percent, load, 0.1))
         findings.find(
@@ -64,10 +71,11 @@ class JetsonReader:
                 "memory_used_mb", f"{path}, summed", lambda: sum(held.values()), "derived"
             )
             findings.find("application_mb", path, lambda: own)
+        estimate_share(findings, identity, pids, only=True)
         clock = f"{place.card}/cur_freq"
         findings.find("clock_mhz", clock, partial(number, clock, 1e-6))
         findings.find("temperature_celsius", "thermal zone of the GPU", self._temperature)
-        return (findings.reading(name, "", "", integrated=True),)
+        return (findings.reading(identity, now),)
 
     def _temperature(self) -> float:
         folder = f"{self._roots.sys}/class/thermal"

@@ -1,30 +1,28 @@
 """Memory of an NVIDIA GPU and the application's share of it, dedicated or shared.
 
 A GPU shares the machine's memory when NVML does not support `nvmlDeviceGetMemoryInfo`, gives a
-total of 0, or a total of 90-100 % of the machine's while it has no aperture on the bus (BAR1). The
+total of 0, or a total of 90-100 % of the machine's, while it has no aperture on the bus (BAR1). The
 aperture tells: a card with as much memory as the machine is common and is no such GPU.
 """
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from math import isnan
 from typing import Any
 
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.nvml import Nvml, NvmlFault
+from amptalk.sensors.gpu.own import TRANSLATED, estimate_share, foreign, in_namespace
 from amptalk.sensors.gpu.places import memory_total_mb
-from amptalk.sensors.gpu.reading import MB, Findings
+from amptalk.sensors.gpu.reading import MB, Findings, Identity
 from amptalk.sensors.report import NAN
 from amptalk.sensors.roots import Roots
 
-_FIRST_PID_NAMESPACE = "pid:[4026531836]"
-"""The kernel's PROC_PID_INIT_INO."""
-_TRANSLATED = SensorFault(
-    "this process has a pid namespace of its own, and NVML names the host's processes",
-    "docker run --pid=host, or set hostPID: true",
-)
+_UNTOLD = {"NOT_SUPPORTED", "FUNCTION_NOT_FOUND"}
+"""Answers that mean that there is no such list here, as of graphics under MIG."""
+Processes = dict[int, float] | SensorFault
+"""MB by pid, `nan` where it is not told; or why there is no list."""
 
 
 class Memory:
@@ -34,13 +32,20 @@ class Memory:
         self._nvml = nvml
         self._roots = roots
 
-    def find(self, findings: Findings, handle: Any, pids: tuple[int, ...]) -> bool:
-        """Add them to `findings`; returns whether the memory is the machine's."""
+    def find(
+        self, findings: Findings, handle: Any, identity: Identity, pids: tuple[int, ...],
+        *, only: bool,
+    ) -> bool:  # fmt: skip
+        """Add them to `findings`; returns whether the memory is the machine's.
+
+        `only` says that there is no other GPU.
+        """
         processes = self._processes(handle)
         findings.find(
             "application_mb", "NVML memory of the application's processes",
             partial(self._own, processes, pids),
         )  # fmt: skip
+        estimate_share(findings, identity, pids, only=only)
         source = "NVML nvmlDeviceGetMemoryInfo_v2"
         try:
             used, total = self._info(handle)
@@ -67,9 +72,13 @@ class Memory:
         source: str,
         used: float,
         total: float,
-        processes: dict[int, float] | SensorFault,
+        processes: Processes,
     ) -> bool:
         if not self._shared(handle, total):
+            if total <= 0.0:
+                for quantity in ("memory_used_mb", "memory_total_mb"):
+                    findings.lack(quantity, "this GPU has memory of its own and does not tell it")
+                return False
             findings.find("memory_used_mb", source, lambda: used)
             findings.find("memory_total_mb", source, lambda: total)
             return False
@@ -95,60 +104,56 @@ class Memory:
         return info.used / MB, info.total / MB
 
     def _shared(self, handle: Any, total: float) -> bool:
-        if total <= 0.0:
-            return True
-        try:
-            machine = memory_total_mb(self._roots)
-        except SensorFault:
-            return False
-        if not 0.9 * machine <= total <= machine:
-            return False
+        if total > 0.0:
+            try:
+                machine = memory_total_mb(self._roots)
+            except SensorFault:
+                return False
+            if not 0.9 * machine <= total <= machine:
+                return False
         try:
             self._nvml.call("nvmlDeviceGetBAR1MemoryInfo", handle)
         except NvmlFault as fault:
             return fault.code == "NOT_SUPPORTED"
         return False
 
-    def _processes(self, handle: Any) -> dict[int, float] | SensorFault:
-        """MB by pid; one that computes and draws is listed twice with the same amount."""
+    def _processes(self, handle: Any) -> Processes:
+        """What each process holds; one that computes and draws is in both lists, with all of it."""
         held: dict[int, float] = {}
-        answered: SensorFault | None = None
-        known = False
+        untold: NvmlFault | None = None
+        answered = False
         for name in ("Compute", "Graphics"):
             try:
                 listed = self._nvml.call(f"nvmlDeviceGet{name}RunningProcesses", handle)
             except NvmlFault as fault:
-                answered = answered or fault
+                if fault.code not in _UNTOLD:
+                    return fault
+                untold = untold or fault
                 continue
-            known = True
+            answered = True
             for one in listed:
                 amount = NAN if one.usedGpuMemory is None else one.usedGpuMemory / MB
-                held[one.pid] = max(held.get(one.pid, 0.0), amount) if amount >= 0 else NAN
-        if not known and answered is not None:
-            return answered
-        return held
+                before = held.get(one.pid, NAN)
+                held[one.pid] = before if amount <= before or isnan(amount) else amount
+        return held if answered or untold is None else untold
 
-    def _own(self, processes: dict[int, float] | SensorFault, pids: tuple[int, ...]) -> float:
+    def _own(self, processes: Processes, pids: tuple[int, ...]) -> float:
         if isinstance(processes, SensorFault):
             raise processes
+        if foreign(self._roots, tuple(processes)):
+            raise TRANSLATED
         own = {pid: amount for pid, amount in processes.items() if pid in pids}
-        if not own and self._translated():
-            raise _TRANSLATED
+        if 0.0 in own.values() and in_namespace(self._roots):
+            raise TRANSLATED  # the number was translated, and then not found for its memory
         return _sum(own)
 
-    def _all(self, processes: dict[int, float] | SensorFault) -> float:
-        if not processes and self._translated():
-            raise _TRANSLATED
+    def _all(self, processes: Processes) -> float:
+        if not isinstance(processes, SensorFault) and not processes and in_namespace(self._roots):
+            raise TRANSLATED
         return _sum(processes)
 
-    def _translated(self) -> bool:
-        try:
-            return os.readlink(f"{self._roots.proc}/self/ns/pid") != _FIRST_PID_NAMESPACE
-        except OSError:
-            return False
 
-
-def _sum(processes: dict[int, float] | SensorFault) -> float:
+def _sum(processes: Processes) -> float:
     if isinstance(processes, SensorFault):
         raise processes
     total = sum(processes.values())

@@ -16,6 +16,7 @@ from typing import Any
 from amptalk.sensors.files import SensorFault
 
 _NO_BINDING = "an NVIDIA GPU is present, but the Python package nvidia-ml-py is not installed"
+_RESTART = "in a container: restart it (NVIDIA/nvidia-container-toolkit#48)"
 _NOT_STARTED: dict[str, tuple[str, str]] = {
     "LIBRARY_NOT_FOUND": (
         "libnvidia-ml.so.1 is not found",
@@ -30,6 +31,11 @@ _NOT_STARTED: dict[str, tuple[str, str]] = {
     "NO_PERMISSION": (
         "this user may not use the NVIDIA driver",
         "sudo usermod -aG video,render $USER  # then log in again",
+    ),
+    "UNKNOWN": (
+        "NVML does not reach the driver (unknown error); a container loses its GPUs so when the "
+        "host reloads systemd",
+        _RESTART,
     ),
 }
 LOST = {"GPU_IS_LOST", "RESET_REQUIRED", "UNINITIALIZED", "GPU_NOT_FOUND"}
@@ -93,7 +99,8 @@ class Nvml:
         except binding.NVMLError as error:
             number = error.value
             code = self._codes.get(number, str(number))
-            raise NvmlFault(code, _words(code, name)) from None
+            remedy = _RESTART if code == "UNKNOWN" else ""
+            raise NvmlFault(code, _words(code, name), remedy) from None
 
     def constant(self, name: str) -> Any:
         """A constant of the binding; `None` when this version does not have it."""

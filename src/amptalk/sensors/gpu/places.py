@@ -19,6 +19,8 @@ TITLES = {"nvidia": "NVIDIA", "jetson": "Jetson", "amd": "AMD", "intel": "Intel"
 _VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
 _JETSON_NAMES = {"gpu", "gp10b", "gv11b", "ga10b", "gb10b"}
 _DISPLAY = "0x03"
+_ON_WINDOWS = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
+"""Linux within Windows (WSL 2) has the library of Windows' driver and no device node."""
 
 
 class Place(NamedTuple):
@@ -100,7 +102,8 @@ def _nvidia(roots: Roots) -> list[Place]:
         ):  # fmt: skip
             driver = link_name(f"{path}/driver")
             if driver != "vfio-pci":  # given to a virtual machine
-                found.append(Place("nvidia", path, address.lower(), driver))
+                kind = "nouveau" if driver == "nouveau" else "nvidia"
+                found.append(Place(kind, path, address.lower(), driver))
     driver_loaded = exists(f"{roots.proc}/driver/nvidia/version")
     if not found and (driver_loaded or _nvidia_nodes(roots)):
         found.append(Place("nvidia", "", "", "nvidia"))
@@ -108,7 +111,9 @@ def _nvidia(roots: Roots) -> list[Place]:
 
 
 def _nvidia_nodes(roots: Roots) -> bool:
-    return roots.real and any(name.startswith("nvidia") for name in listing("/dev"))
+    if not roots.real:
+        return False
+    return any(name.startswith("nvidia") for name in listing("/dev")) or exists(_ON_WINDOWS)
 
 
 def _jetson(roots: Roots) -> list[Place]:

@@ -11,9 +11,13 @@ from amptalk.sensors.files import SensorFault, garbled, read_text
 from amptalk.sensors.report import NAN
 
 MB = 2.0**20
-ASLEEP = "asleep: the GPU is suspended, and reading it would wake it"
+ASLEEP = SensorFault("asleep: the GPU is suspended, and reading it would wake it")
+THROTTLE = "throttle_reasons"
+"""The name under which `missing` says why it is not known what holds the clocks back."""
 _PLAUSIBLE_WATTS = 3000.0
 _SHORTEST = 0.25
+_LONGEST = 60.0
+"""Seconds; i915 counts in 32 bits of 61 µJ, which wrap after 17 minutes at 250 W."""
 
 
 class Origin(NamedTuple):
@@ -23,18 +27,35 @@ class Origin(NamedTuple):
     source: str
 
 
+class Identity(NamedTuple):
+    """Which GPU it is."""
+
+    name: str
+    uuid: str = ""
+    """As the vendor's tool shows it; empty when there is none or it is not known yet."""
+    pci_address: str = ""
+    """`domain:bus:device.function`, lower case; empty when it is not on PCI."""
+    integrated: bool = False
+    """True when it shares its memory with the processor."""
+
+    @property
+    def full(self) -> str:
+        """Its name with what tells it from others of that name."""
+        shared = "shared memory" if self.integrated else ""
+        told = ", ".join(part for part in (self.uuid, self.pci_address, shared) if part)
+        return f"{self.name} ({told})" if told else self.name
+
+
 class GpuReading(NamedTuple):
     """One GPU; a value that is not known is `nan` and has its fault in `missing`."""
 
-    name: str
-    uuid: str
-    """As the vendor's tool shows it; empty when there is none."""
-    pci_address: str
-    """`domain:bus:device.function`, lower case; empty when it is not on PCI."""
-    integrated: bool
-    """True when it shares its memory with the processor."""
+    identity: Identity
+    at: float
+    """Seconds of the monotonic clock."""
     missing: Mapping[str, SensorFault]
     origins: Mapping[str, Origin]
+    throttle_reasons: tuple[str, ...] = ()
+    """What holds the clocks back, in words; empty when nothing does or `missing` says why not."""
     utilization: float = NAN
     """Percent of the last sample period of the driver, device-wide."""
     memory_used_mb: float = NAN
@@ -49,8 +70,16 @@ class GpuReading(NamedTuple):
     temperature_celsius: float = NAN
     clock_mhz: float = NAN
     memory_clock_mhz: float = NAN
-    throttled: str = ""
-    """What holds the clocks back, in words; empty when nothing does or it is not known."""
+
+    @property
+    def asleep(self) -> bool:
+        """Whether nothing is known because the GPU sleeps."""
+        return self.missing.get("utilization") is ASLEEP
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is known at all."""
+        return not self.origins
 
 
 QUANTITIES = (
@@ -63,11 +92,11 @@ QUANTITIES = (
 class GpuReader(Protocol):
     """Reads all GPUs of one kind, on the slow thread."""
 
-    idle: bool
-    """True when the GPUs did nothing at the last reading and could sleep if left alone."""
-
     def read(self, pids: tuple[int, ...]) -> tuple[GpuReading, ...]:
-        """Read them; `pids` are the application's. Raises `SensorFault` when none can be read."""
+        """Read them; `pids` are the application's. Raises `SensorFault` when none can be read.
+
+        A GPU that is left alone for a while keeps its last reading.
+        """
 
     def release(self) -> None:
         """Let go of the devices until the next reading."""
@@ -80,6 +109,7 @@ class Findings:
         self.values: dict[str, float] = {}
         self.missing: dict[str, SensorFault] = {}
         self.origins: dict[str, Origin] = {}
+        self.throttle_reasons: tuple[str, ...] = ()
 
     def find(
         self,
@@ -105,29 +135,29 @@ class Findings:
         self.origins.pop(quantity, None)
         self.missing[quantity] = SensorFault(fault) if isinstance(fault, str) else fault
 
-    def reading(
-        self, name: str, uuid: str, pci: str, *, integrated: bool, throttled: str = ""
-    ) -> GpuReading:
+    def reading(self, identity: Identity, at: float) -> GpuReading:
         """All of it; a quantity that was not looked for is missing with that reason."""
         for quantity in QUANTITIES:
             if quantity not in self.values and quantity not in self.missing:
                 self.lack(quantity, "this driver does not give it")
         return GpuReading(
-            name, uuid, pci, integrated, self.missing, self.origins,
-            throttled=throttled, **self.values,
-        )  # fmt: skip
+            identity, at, self.missing, self.origins, self.throttle_reasons, **self.values
+        )
 
 
-def nothing_known(fault: SensorFault | str, name: str, uuid: str, pci: str) -> GpuReading:
+def nothing_known(fault: SensorFault, identity: Identity, at: float) -> GpuReading:
     """A GPU of which no value is known, all for the same reason."""
     findings = Findings()
-    for quantity in QUANTITIES:
+    for quantity in (*QUANTITIES, THROTTLE):
         findings.lack(quantity, fault)
-    return findings.reading(name, uuid, pci, integrated=False)
+    return findings.reading(identity, at)
 
 
 class PowerMeter:
-    """Power from an energy counter: the difference of two readings, when it is plausible."""
+    """Power from an energy counter: the difference of two readings, when it is plausible.
+
+    Over more than a minute it says nothing: the counter may have wrapped, or the GPU slept.
+    """
 
     def __init__(self) -> None:
         self._last: tuple[float, float] | None = None
@@ -138,8 +168,8 @@ class PowerMeter:
         last = self._last
         if isnan(joules):
             self._last, self.watts = None, NAN
-        elif last is None:
-            self._last = now, joules
+        elif last is None or now - last[0] > _LONGEST:
+            self._last, self.watts = (now, joules), NAN
         elif now - last[0] >= _SHORTEST:
             watts = (joules - last[1]) / (now - last[0])
             self.watts = watts if 0.0 <= watts <= _PLAUSIBLE_WATTS else NAN

@@ -1,13 +1,20 @@
-"""A GPU in words, for `amptalk doctor`."""
+"""A GPU for people: as `Gpu` with plain reasons, and in words for `amptalk doctor`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 
-from amptalk.sensors.files import SensorFault
-from amptalk.sensors.gpu.reading import QUANTITIES, GpuReading
-from amptalk.sensors.gpu.source import FIELDS
-from amptalk.sensors.report import SensorReport
+from amptalk.model.gpu import Gpu
+from amptalk.model.sample import Provenance
+from amptalk.sensors.gpu.kinds import Listed
+from amptalk.sensors.gpu.reading import (
+    QUANTITIES,
+    THROTTLE,
+    GpuReading,
+    nothing_known,
+)
+from amptalk.sensors.report import NAN, SensorReport
 
 _WORDS = {
     "utilization": "utilisation {:.0f} %",
@@ -21,44 +28,59 @@ _WORDS = {
     "clock_mhz": "{:.0f} MHz",
     "memory_clock_mhz": "memory {:.0f} MHz",
 }
-_FIELD_OF = {quantity: field for field, quantity in FIELDS.items()}
-_SECONDARY = {"application_utilization", "energy_joules", "clock_mhz", "memory_clock_mhz"}
+_SECONDARY = {
+    *("application_utilization", "energy_joules", "clock_mhz", "memory_clock_mhz", THROTTLE),
+}
 """Not worth a row when they are missing."""
 
 
-def rows(
-    name: str, title: str, reading: GpuReading | None, fault: SensorFault, *, filled: bool
-) -> list[SensorReport]:
-    """What it says, then a row for each reason; `filled` when its values are the sample's."""
+def shown(number: int, one: Listed, sampled: bool) -> Gpu:  # noqa: FBT001 - what was found
+    """One GPU as the manager lists it."""
+    reading = one.reading or nothing_known(one.fault, one.identity, NAN)
+    name, uuid, address, integrated = reading.identity
+    return Gpu(
+        number, name, one.kind, uuid, address, integrated, sampled, reading.asleep,
+        **{quantity: getattr(reading, quantity) for quantity in QUANTITIES},
+        throttle_reasons=reading.throttle_reasons,
+        measured_at=reading.at,
+        missing={quantity: fault.reason for quantity, fault in reading.missing.items()},
+        provenance={
+            quantity: Provenance(origin.method, origin.source, reading.at)
+            for quantity, origin in reading.origins.items()
+        },
+    )  # fmt: skip
+
+
+def rows(name: str, one: Listed, fills: Mapping[str, str]) -> list[SensorReport]:
+    """What it says, then a row for each reason; `fills` are the sample's fields it gives."""
+    reading, fault = one.reading, one.fault
     if reading is None:
-        fields = tuple(FIELDS) if filled else ()
-        return [SensorReport(name, fields, "", title, 0.0, fault.reason, fault.remedy)]
+        title = one.identity.name
+        return [SensorReport(name, tuple(fills), "", title, 0.0, fault.reason, fault.remedy)]
     known = [quantity for quantity in QUANTITIES if not isnan(getattr(reading, quantity))]
     found = []
     if known:
-        said = [_WORDS[quantity].format(getattr(reading, quantity)) for quantity in known]
-        if reading.throttled:
-            said.append(f"held back by {reading.throttled}")
+        value = f"{reading.identity.full}: {_said(reading, known)}"
         sources = dict.fromkeys(reading.origins[quantity].source for quantity in known)
-        fields = _fields(known, filled=filled)
-        value = f"{_full(reading)}: {', '.join(said)}"
-        found.append(SensorReport(name, fields, value, "; ".join(sources), 0.0, "", ""))
+        source = "; ".join(sources)
+        found.append(SensorReport(name, _fields(known, fills), value, source, 0.0, "", ""))
     reasons: dict[tuple[str, str], list[str]] = {}
     for quantity, why in reading.missing.items():
         if quantity not in _SECONDARY or not known:
             reasons.setdefault((why.reason, why.remedy), []).append(quantity)
     for (reason, remedy), quantities in reasons.items():
         text = reason if not known else f"{', '.join(quantities)}: {reason}"
-        fields = _fields(quantities, filled=filled)
-        found.append(SensorReport(name, fields, "", _full(reading), 0.0, text, remedy))
+        source = reading.identity.full
+        found.append(SensorReport(name, _fields(quantities, fills), "", source, 0.0, text, remedy))
     return found
 
 
-def _fields(quantities: list[str], *, filled: bool) -> tuple[str, ...]:
-    return tuple(_FIELD_OF[one] for one in quantities if filled and one in _FIELD_OF)
+def _said(reading: GpuReading, known: list[str]) -> str:
+    said = [_WORDS[quantity].format(getattr(reading, quantity)) for quantity in known]
+    if reading.throttle_reasons:
+        said.append(f"held back by {', '.join(reading.throttle_reasons)}")
+    return ", ".join(said)
 
 
-def _full(reading: GpuReading) -> str:
-    parts = [reading.uuid, reading.pci_address, "shared memory" if reading.integrated else ""]
-    told = ", ".join(part for part in parts if part)
-    return f"{reading.name} ({told})" if told else reading.name
+def _fields(quantities: list[str], fills: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(field for field, quantity in fills.items() if quantity in quantities)
