@@ -39,7 +39,10 @@ ALLOWED: dict[str, set[str]] = {
         "sharing", "telemetry", "engine", "manager",
     },
     "demo": {"model", "limits", "manager"},
-    "cli": {"model", "config", "limits", "sensors", "manager", "simulation", "demo"},
+    "cli": {
+        "model", "clock", "config", "sensors", "limits", "actuators", "manager", "simulation",
+        "demo",
+    },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""
 
