@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from amptalk.model.resource import Resource
+
 _ALWAYS = ("knob", "admission", "hook")
 """They take any resource: a share of full work, the pace of starts, a step at a level."""
-
-LEVERS: Mapping[str, tuple[str, ...]] = {
+_LEVERS: Mapping[str, tuple[str, ...]] = {
     "memory": (*_ALWAYS, "component", "trim"),
     "cpu": (*_ALWAYS, "component"),
-    "gpu": _ALWAYS,
     "gpu_memory": (*_ALWAYS, "component"),
-    "power": _ALWAYS,
-    "temperature": _ALWAYS,
 }
-"""Levers by name of the resource. Only `trim` acts without anything registered."""
+
+
+def levers(resource: Resource, *, seen: bool) -> tuple[str, ...]:
+    """Name what can hold a limit on `resource`; only `trim` acts without anything registered.
+
+    What cannot be measured cannot be controlled; but admission still holds the amounts that work
+    states against a limit of memory.
+    """
+    if seen:
+        return _LEVERS.get(resource.name, _ALWAYS)
+    return ("admission",) if resource.kind == "hold" else ()

@@ -148,17 +148,21 @@ def _limit(row: LimitRow) -> list[str]:
     else:
         lines = _row(row.name, f"{'asleep' if row.state == ASLEEP else 'not seen'}: {row.field}")
         lines += _findings(row.findings[:1])
-    lines += _row("", f"held by: {_levers(row.held_by)}")
+    lines += _row("", f"held by: {_levers(row)}")
     if row.kernel is not None:
         lines += _row("", f"kernel: {row.kernel.text}")
         lines += _command(row.kernel.remedy)
     return lines
 
 
-def _levers(names: tuple[str, ...]) -> str:
-    own = [name for name in names if name != "trim"]
+def _levers(row: LimitRow) -> str:
+    if not row.held_by:
+        return "nothing, since it cannot be seen"
+    if len(row.held_by) == 1:
+        return "admission alone, by the amounts that your application states"
+    own = [name for name in row.held_by if name != "trim"]
     text = f"your application's {', '.join(own[:-1])} or {own[-1]}"
-    return text + ("; trim acts by itself" if "trim" in names else "")
+    return text + ("; trim acts by itself" if "trim" in row.held_by else "")
 
 
 def _row(name: str, text: str, indent: int = 2) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from amptalk import __version__
 from amptalk.actuators.actuation import Actuation
-from amptalk.actuators.levers import LEVERS
+from amptalk.actuators.levers import levers
 from amptalk.clock import SystemClock
 from amptalk.limits.limits import ResourceLimits
 from amptalk.model.resource import BUILT_IN, Resource
@@ -43,6 +43,7 @@ class LimitRow(NamedTuple):
     findings: tuple[Finding, ...]
     """Why it cannot be seen."""
     held_by: tuple[str, ...]
+    """Levers that the application can register, and `trim`; empty when nothing can hold it."""
     kernel: Control | None
     """`None` where the kernel has no limit of the kind, or none for the scope."""
 
@@ -87,9 +88,8 @@ def _row(  # noqa: PLR0917 - all that a limit depends on
     kernel = None
     if resource.name in RESOURCES and scope != "device":
         kernel = kernel_control(machine, pid, resource.name)
-    return LimitRow(
-        name, resource, field, state, value, source, findings, LEVERS[resource.name], kernel
-    )
+    held_by = levers(resource, seen=state in {WORKS, ASLEEP})
+    return LimitRow(name, resource, field, state, value, source, findings, held_by, kernel)
 
 
 def state_of(

@@ -13,6 +13,7 @@ It does not pace itself (`loop`) and does not judge (`limits`).
 from __future__ import annotations
 
 import os
+import time
 from math import isnan, nan
 from operator import itemgetter
 
@@ -246,7 +247,14 @@ class SensorSuite:
                     cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return (*reports, *self._gpu.reports(), self._throttling.report())
+        return (*reports, *self._gpu.reports(), self._throttling_report())
+
+    def _throttling_report(self) -> SensorReport:
+        """Renew the verdict, which also tells what a reading costs."""
+        begun = time.thread_time()
+        self._throttling.renew(self.read(), self._container.limits[0].amount)
+        cost = time.thread_time() - begun
+        return self._throttling.report()._replace(cost_us=cost * 1e6)
 
     def reopen(self) -> None:
         """Open everything anew: in a forked child descriptors still point to the parent."""

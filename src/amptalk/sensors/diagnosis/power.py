@@ -11,14 +11,11 @@ from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
 from amptalk.sensors.diagnosis.machine import Machine
 from amptalk.sensors.files import exists, listing
 from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.power.hwmon_power import ADD_METER
 from amptalk.sensors.power.rapl import MAKE_READABLE
 from amptalk.sensors.report import SensorReport
 
 _NOTHING = "no power sensor"
-_ADD_METER = (
-    "wire an INA219 to the supply and tell the kernel of it: "
-    "echo ina219 0x40 | sudo tee /sys/bus/i2c/devices/i2c-1/new_device"
-)
 _UDEV = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"'
 _UDEV_FILE = "/etc/udev/rules.d/99-amptalk-rapl.rules"
 
@@ -35,7 +32,7 @@ def explain(machine: Machine, report: SensorReport) -> tuple[Finding, ...]:
             found = [Finding("", Cause.NO_DEVICE, text)]
         else:
             text = "this machine has no meter that the kernel knows"
-            remedy = _ADD_METER if exists(f"{machine.top}/dev/i2c-1") else ""
+            remedy = ADD_METER if exists(f"{machine.top}/dev/i2c-1") else ""
             found = [Finding("", Cause.NO_DEVICE, text, remedy)]
     return best_first(found)
 
@@ -132,4 +129,4 @@ def _raspberry_pi(machine: Machine, report: SensorReport) -> list[Finding]:
     if "vcgencmd" in report.missing:
         return [Finding("PMIC", Cause.NOT_GIVEN, report.missing, report.remedy)]
     text = "this Raspberry Pi has no meter of its own"
-    return [Finding("", Cause.NO_DEVICE, text, _ADD_METER)]
+    return [Finding("", Cause.NO_DEVICE, text, ADD_METER)]

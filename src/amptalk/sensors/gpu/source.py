@@ -11,6 +11,7 @@ imported when there is something for them to read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +53,8 @@ class _Kind:
         self.readings: tuple[GpuReading, ...] = ()
         self.fault: SensorFault = _FIRST
         self.at = NAN
+        self.cost_us = 0.0
+        """CPU time of the last reading, in microseconds."""
         self._owner = owner
         self._reader: GpuReader | None = None
         self._pids: tuple[int, ...] = ()
@@ -63,7 +66,9 @@ class _Kind:
         if self._reader is None:
             owner = self._owner
             self._reader = _reader(owner.roots, self.kind, self.places, owner.clock)
+        begun = time.thread_time()
         readings = self._reader.read(self._pids)
+        self.cost_us = (time.thread_time() - begun) * 1e6
         self.every = _RESTING_CADENCE if self._reader.idle else self._cadence
         return readings
 
@@ -88,6 +93,7 @@ class _Listed(NamedTuple):
     reading: GpuReading | None
     fault: SensorFault
     at: float
+    cost_us: float
 
 
 class GpuSource:
@@ -161,13 +167,13 @@ class GpuSource:
         for kind in self._kinds:
             if kind.readings:
                 found += (
-                    _Listed(one.name, one.pci_address, one, kind.fault, kind.at)
+                    _Listed(one.name, one.pci_address, one, kind.fault, kind.at, kind.cost_us)
                     for one in kind.readings
                 )
             else:
                 title = f"{TITLES[kind.kind]} GPU"
                 found += (
-                    _Listed(title, place.pci_address, None, kind.fault, NAN)
+                    _Listed(title, place.pci_address, None, kind.fault, NAN, 0.0)
                     for place in kind.places
                 )
         return found
@@ -224,10 +230,11 @@ class GpuSource:
         from amptalk.sensors.gpu.rows import rows
 
         chosen = self._chosen(listed)
-        found = []
+        found: list[SensorReport] = []
         for number, one in enumerate(listed):
             name = f"GPU {number}"
-            found += rows(name, one.title, one.reading, one.fault, filled=one is chosen)
+            told = rows(name, one.title, one.reading, one.fault, filled=one is chosen)
+            found += (row._replace(cost_us=one.cost_us) if row.value else row for row in told)
         if chosen is None:
             why = self._none()
             found.append(SensorReport("GPU", tuple(FIELDS), "", "AMPTALK_GPU", 0.0, why.reason, ""))
