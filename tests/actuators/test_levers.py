@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from amptalk.actuators.levers import levers
@@ -36,7 +38,8 @@ def test_every_lever_of_the_table_holds_its_resource(resource: str) -> None:
             with one.admit("work"):
                 assert held(one)
         elif lever == "component":
-            assert one.component("part", **{AMOUNTS[resource]: (0, 50)}).grant(resource) >= 0
+            asked: dict[str, Any] = {AMOUNTS[resource]: (0, 50)}
+            assert one.component("part", **asked).grant(resource) >= 0
             continue
         else:
             assert lever == "trim"
@@ -48,8 +51,9 @@ def test_every_lever_of_the_table_holds_its_resource(resource: str) -> None:
 @pytest.mark.parametrize("resource", sorted(BUILT_IN.keys() - AMOUNTS.keys()))
 def test_what_the_table_leaves_out_is_refused(resource: str) -> None:
     assert "component" not in levers(BUILT_IN[resource], seen=True)
+    asked: dict[str, Any] = {f"{resource}_mb": (0, 50)}
     with pytest.raises((TypeError, ConfigurationError)):
-        manager(resource).component("part", **{f"{resource}_mb": (0, 50)})
+        manager(resource).component("part", **asked)
 
 
 @pytest.mark.parametrize("resource", ["memory", "gpu_memory"])

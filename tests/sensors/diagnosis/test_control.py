@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from amptalk.sensors.diagnosis import control
 from amptalk.sensors.diagnosis.control import kernel_control
 from tests.sensors.diagnosis.machines import machine
 from tests.sensors.trees import PID, Tree
@@ -29,7 +28,7 @@ def allow(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     def access(path: str, mode: int) -> bool:
         return real(path, mode) and (mode != os.W_OK or str(path).endswith(names))
 
-    monkeypatch.setattr(control.os, "access", access)
+    monkeypatch.setattr("amptalk.sensors.diagnosis.control.os.access", access)
 
 
 def test_a_limit_file_that_may_be_written_is_named_and_left_alone(tree: Tree) -> None:

@@ -114,7 +114,8 @@ def test_a_user_outside_of_the_groups_can_see_the_gpu_and_not_use_it(
     tree.put("dev/dri/renderD128", "")
     real = os.access
     monkeypatch.setattr(
-        gpu.os, "access", lambda path, mode: "renderD" not in str(path) and real(path, mode)
+        "amptalk.sensors.diagnosis.gpu.os.access",
+        lambda path, mode: "renderD" not in str(path) and real(path, mode),
     )
     with opened(tree.suite()) as suite:
         found = diagnose(suite.describe(), machine(tree))
