@@ -102,6 +102,17 @@ def test_the_machine_is_told_and_root_is_warned(tree: Tree) -> None:
     assert "run it again as the user" in doctor_text.whole(seen(tree, user=ROOT), ())
 
 
+def test_what_a_value_covers_and_how_it_came_about_is_told(tree: Tree) -> None:
+    laptop(tree)
+    tree.put("sys/class/power_supply/AC/online", "0\n")
+    for name, value in {"status": "Discharging", "power_now": "9000000"}.items():
+        tree.put(f"sys/class/power_supply/BAT0/{name}", value)
+    text = re.sub(r"\s+", " ", doctor_text.whole(seen(tree), ()))
+    assert "power 9.0 W measured, discharging battery BAT0: whole device; " in text
+    (power,) = [one for one in as_json(seen(tree))["sensors"] if one["name"] == "device power"]
+    assert (power["method"], power["values"]) == ("measured", {"device.power_watts": 9.0})
+
+
 def test_costs_are_in_microseconds(tree: Tree) -> None:
     text = re.sub(r"\n +", "", doctor_text.whole(seen(tree), ()))
     assert re.search(r"/proc/meminfo, ?\d+ µs", text)

@@ -12,7 +12,8 @@ from math import isnan
 
 from amptalk import __version__
 from amptalk.cli.doctor_needs import Asked
-from amptalk.cli.doctor_view import LimitRow, View, unit_text
+from amptalk.cli.doctor_view import LimitRow, View, origin_of, unit_text
+from amptalk.model.sample import Sample
 from amptalk.sensors.capacity import Capacity
 from amptalk.sensors.diagnosis.causes import Finding
 from amptalk.sensors.diagnosis.diagnose import ABSENT, ASLEEP, FIXABLE, WORKS, Diagnosis
@@ -29,7 +30,7 @@ def whole(seen: View, wanted: tuple[Asked, ...]) -> str:
     lines = [*_machine(seen.machine), *_capacity(seen.capacity)]
     for state, heading in _HEADINGS.items():
         if groups[state]:
-            lines += ["", heading, *_sensors(groups[state])]
+            lines += ["", heading, *_sensors(groups[state], seen.sample)]
     lines += ["", f"LIMITS, scope {seen.scope}"]
     for row in seen.limits:
         lines += _limit(row)
@@ -54,7 +55,7 @@ def answer(seen: View, wanted: tuple[Asked, ...]) -> str:
     for one in wanted:
         rows.update((f"{row.report.name} {row.report.gives}", row) for row in one.rows)
     names = {one.name for one in wanted}
-    lines = _sensors(rows.values())
+    lines = _sensors(rows.values(), seen.sample)
     for limit in seen.limits:
         if limit.name in names:
             lines += _limit(limit)
@@ -99,7 +100,7 @@ def _capacity(capacity: Capacity) -> list[str]:
     return _row("capacity", f"{cores}, {memory} ({capacity.memory_reason})", indent=0)
 
 
-def _sensors(rows: Iterable[Diagnosis]) -> list[str]:
+def _sensors(rows: Iterable[Diagnosis], sample: Sample) -> list[str]:
     """Rows, those that lack a value for the same reasons as one."""
     lines: list[str] = []
     names: list[str] = []
@@ -113,11 +114,19 @@ def _sensors(rows: Iterable[Diagnosis]) -> list[str]:
             lines += _missing(names, last)
             names, last = [report.name], one
             continue
-        lines += _row(report.name, report.value)
         cost = f", {report.cost_us:.0f} µs" if report.cost_us >= 1 else ""
-        lines += _row("", f"{report.source}{cost}")
+        lines += _row(report.name, report.value)
+        lines += _row("", f"{_origin(one, sample)}{report.source}{cost}")
         lines += _findings(one.findings)
     return lines + _missing(names, last)
+
+
+def _origin(one: Diagnosis, sample: Sample) -> str:
+    """How the value came about and what it covers, where that is not the file alone."""
+    origin = origin_of(one, sample)
+    if origin is None or origin.source in one.report.source:
+        return ""
+    return f"{origin.method}, {origin.source}; "
 
 
 def _missing(names: list[str], one: Diagnosis | None) -> list[str]:

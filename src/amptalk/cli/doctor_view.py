@@ -15,7 +15,7 @@ from amptalk.actuators.levers import levers
 from amptalk.clock import SystemClock
 from amptalk.limits.limits import ResourceLimits
 from amptalk.model.resource import BUILT_IN, Resource
-from amptalk.model.sample import Sample
+from amptalk.model.sample import Provenance, Sample
 from amptalk.sensors.capacity import Capacity
 from amptalk.sensors.diagnosis.causes import Finding
 from amptalk.sensors.diagnosis.control import RESOURCES, Control, kernel_control
@@ -108,6 +108,11 @@ def source_of(field: str, sensors: tuple[Diagnosis, ...]) -> str:
     return next(own, "")
 
 
+def origin_of(one: Diagnosis, sample: Sample) -> Provenance | None:
+    """How the first of its values came about; `None` when all are simply read."""
+    return next((sample.provenance[it] for it in one.report.gives if it in sample.provenance), None)
+
+
 def _notices(capacity: Capacity) -> tuple[str, ...]:
     memory = 1000.0 if isnan(capacity.memory_mb) else round(0.8 * capacity.memory_mb) or 1.0
     limits = ResourceLimits(
@@ -142,6 +147,7 @@ def as_json(seen: View) -> dict[str, Any]:
 
 def _sensor(one: Diagnosis, sample: Sample) -> dict[str, Any]:
     report = one.report
+    origin = origin_of(one, sample)
     return {
         "name": report.name,
         "state": one.state,
@@ -149,6 +155,8 @@ def _sensor(one: Diagnosis, sample: Sample) -> dict[str, Any]:
         "value": report.value,
         "values": {field: _plain(sample[field]) for field in report.gives},
         "source": report.source,
+        "method": None if origin is None else origin.method,
+        "origin": None if origin is None else origin.source,
         "cost_us": round(report.cost_us, 1) if report.cost_us > 0 else None,
         "missing": report.missing,
         "remedy": one.remedy,

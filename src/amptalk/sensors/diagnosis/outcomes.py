@@ -110,7 +110,7 @@ OUTCOMES = tuple(
         (r"has not answered for", Cause.BROKEN, "it counts again when it answers"),
         (r"waits for other sensors, which do not answer", Cause.BROKEN,
          "it counts again when they answer"),
-        (r"the load average cannot be had", Cause.NO_LINUX, "the system does not tell it"),
+        (r"is not in a recording of files", Cause.NOT_GIVEN, "a recording keeps files only"),
         # Other systems than Linux.
         (r"is read on Linux only", Cause.NO_LINUX, "this system has no such file"),
         (r"there are no control groups on this system", Cause.NO_LINUX, "Linux has them"),
