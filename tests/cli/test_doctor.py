@@ -1,4 +1,4 @@
-"""`amptalk doctor`: text for people, strict JSON for programs, exit status for scripts."""
+"""What `amptalk doctor` says of made-up machines: text for people, names, JSON for programs."""
 
 from __future__ import annotations
 
@@ -6,47 +6,23 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from amptalk.cli import doctor, doctor_text
+from amptalk.cli import doctor_text
 from amptalk.cli.doctor_needs import NAMES, asked, check_names
-from amptalk.cli.doctor_view import View, as_json, view
-from amptalk.cli.main import main
+from amptalk.cli.doctor_view import as_json
 from amptalk.model.errors import ConfigurationError
-from tests.sensors.diagnosis.machines import (
-    ROOT,
-    USER,
-    docker,
-    jetson,
-    laptop,
-    machine,
-    raspberry_pi_5,
-)
+from tests.cli.support import seen, strict
+from tests.sensors.diagnosis.machines import ROOT, docker, jetson, laptop, raspberry_pi_5
 from tests.sensors.gpu.cards import amd
-from tests.sensors.trees import PID, Tree, opened, tree
+from tests.sensors.trees import Tree, tree
 
 __all__ = ["tree"]
 
 MACHINES = (raspberry_pi_5, laptop, jetson, docker)
-
-
-def seen(tree: Tree, scope: str = "application", user: object = USER) -> View:
-    assert isinstance(user, type(USER))
-    with opened(tree.suite(scope)) as suite:
-        for _ in range(2):
-            tree.clock.advance(6)
-            suite.read()
-        return view(suite, machine(tree, user), PID)
-
-
-def strict(text: str) -> dict[str, Any]:
-    def refuse(constant: str) -> NoReturn:
-        raise AssertionError(f"{constant} is no JSON")
-
-    whole: dict[str, Any] = json.loads(text, parse_constant=refuse)
-    return whole
 
 
 # -- text ---------------------------------------------------------------------
@@ -79,6 +55,24 @@ def test_a_command_is_broken_only_where_the_shell_goes_on(tree: Tree) -> None:
     for line in broken:
         before = lines[lines.index(line) - 1]
         assert before.endswith(("&&", "|"))
+
+
+WORDS = st.lists(st.text("abcd'$/=", min_size=1, max_size=30), min_size=1, max_size=8)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=6), st.sampled_from([" && ", " | "]))
+def test_a_broken_command_is_the_same_command(parts: list[list[str]], joint: str) -> None:
+    command = joint.join(" ".join(words) for words in parts)
+    lines = doctor_text._command(command)
+    assert " ".join(line.strip(" →") for line in lines) == command
+    assert all(line.endswith(joint.rstrip()) for line in lines[:-1])
+
+
+@given(WORDS)
+def test_a_wrapped_text_loses_no_word(words: list[str]) -> None:
+    lines = doctor_text._row("name", " ".join(words))
+    assert "".join(lines).replace(" ", "") == "name" + "".join(words)
+    assert all(len(line) <= 100 for line in lines)
 
 
 def test_no_limit_is_none_and_a_unit_is_said_once(tree: Tree) -> None:
@@ -195,101 +189,7 @@ def test_an_unknown_name_is_answered_with_close_ones() -> None:
         check_names(["zzzz"])
 
 
-# -- the command --------------------------------------------------------------
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "RATE_SECONDS", 0.06)
-    for name in ("AMPTALK_GPU", "AMPTALK_TEMPERATURE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.usefixtures("quick")
-def test_without_names_nothing_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"]) == 0
-    text = capsys.readouterr().out
-    assert "WORKS" in text
-    assert "ASKED FOR" not in text
-
-
-@pytest.mark.usefixtures("quick")
-def test_what_works_gives_0_and_shows_that_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "memory", "--need", "max_memory_mb"]) == 0
-    text = capsys.readouterr().out
-    assert "device memory" in text
-    assert "max_memory_mb" in text
-    assert "load average" not in text
-    assert text.count("works") == 2
-
-
-@pytest.mark.usefixtures("quick")
-def test_what_is_missing_gives_1(
-    tree: Tree, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(doctor, "view", lambda *_: seen(tree))
-    assert main(["doctor", "memory", "power"]) == 1
-    text = capsys.readouterr().out
-    assert re.search(r"memory +works\n +power +missing", text)
-
-
-@pytest.mark.usefixtures("quick")
-def test_an_unknown_name_gives_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "temprature"]) == 2
-    assert "did you mean temperature" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("choice", ["99", "0000:ff:1f.7"])
-def test_a_gpu_that_was_chosen_and_is_not_there_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], choice: str
-) -> None:
-    monkeypatch.setenv("AMPTALK_GPU", choice)
-    assert main(["doctor"]) == 1
-    text = capsys.readouterr().out
-    assert re.search(r"AMPTALK_GPU +missing", text)
-    assert "names no GPU here" in re.sub(r"\s+", " ", text)
-    assert "device memory" in text, "the rest is shown all the same"
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_thermometer_that_was_chosen_and_is_not_there_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("AMPTALK_TEMPERATURE", "the moon")
-    assert main(["doctor"]) == 1
-    text = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert "temperature missing" in text
-    assert "AMPTALK_TEMPERATURE='the moon' names no temperature sensor" in text
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_scope_that_is_not_there_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from amptalk.sensors.container import Container
-
-    monkeypatch.setattr(Container, "inside", property(lambda _: False))
-    assert main(["doctor", "--scope", "container"]) == 1
-    text = capsys.readouterr().out
-    assert re.search(r"--scope container +missing", text)
-    assert "LIMITS, scope application" in text
-
-
 # -- JSON ---------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("quick")
-def test_json_is_strict_and_carries_the_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["doctor", "--json", "memory", "gpu"])
-    whole = strict(capsys.readouterr().out)
-    assert whole["ok"] is (status == 0)
-    assert [one["name"] for one in whole["asked"]] == ["memory", "gpu"]
-    assert whole["asked"][0]["works"] is True
-    assert whole["capacity"]["cpu_cores"] > 0
-    (memory,) = [one for one in whole["sensors"] if one["name"] == "device memory"]
-    assert memory["cost_us"] > 0
-    assert memory["values"]["device.memory_used_mb"] > 0
 
 
 @pytest.mark.parametrize("make", MACHINES)

@@ -141,4 +141,5 @@ def test_a_row_that_lacks_one_value_keeps_the_drivers_words(tree: Tree) -> None:
     with opened(tree.suite()) as suite:
         found = diagnose(suite.describe(), machine(tree))
     rows = "\n".join(told(one) for one in found if one.report.name == "GPU 0")
+    assert "utilization|not in this kernel|" in rows
     assert "gpu_busy_percent does not exist; the kernel of this machine has no such file" in rows

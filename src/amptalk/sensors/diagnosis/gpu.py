@@ -15,9 +15,10 @@ import os
 from amptalk.sensors.diagnosis.boot import without_option
 from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
 from amptalk.sensors.diagnosis.machine import Machine
+from amptalk.sensors.diagnosis.outcomes import finding_of
 from amptalk.sensors.files import exists, listing
 from amptalk.sensors.gpu.places import find_places, link_name
-from amptalk.sensors.gpu.reading import ASLEEP
+from amptalk.sensors.gpu.reading import ASLEEP, QUANTITIES
 from amptalk.sensors.hwmon import text_or_nothing
 from amptalk.sensors.report import SensorReport
 
@@ -33,7 +34,15 @@ def explain(machine: Machine, report: SensorReport) -> tuple[Finding, ...]:
         return (Finding("", Cause.ASLEEP, report.missing),)
     if report.missing.startswith("no GPU:"):
         return best_first(_unseen(machine)) or (_none(machine),)
-    return tuple(_nvidia(machine, report))
+    return tuple(_nvidia(machine, report) or _of_quantities(report))
+
+
+def _of_quantities(report: SensorReport) -> list[Finding]:
+    """A row that names the values it is about before the reason why they are missing."""
+    names, _, reason = report.missing.partition(": ")
+    if reason and set(names.split(", ")) <= set(QUANTITIES):
+        return [finding_of(reason, report.remedy)._replace(source=names)]
+    return []
 
 
 def remarks(machine: Machine) -> tuple[Finding, ...]:
