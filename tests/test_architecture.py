@@ -40,7 +40,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
-    "cli": {"model", "config", "limits", "sensors", "manager", "simulation", "demo"},
+    "cli": {
+        "model", "clock", "config", "sensors", "limits", "actuators", "manager", "simulation",
+        "demo",
+    },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""
 

@@ -46,5 +46,6 @@ def create_resource_manager(
             max_temp_celsius=max_temp_celsius,
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, learned=learned, gpu=gpu, clock=clock,
+        scope=scope, handling=handling, name=name, record=record, learned=learned, gpu=gpu,
+        clock=clock,
     )  # fmt: skip

@@ -1,56 +1,109 @@
-"""`amptalk doctor`: each sensor's value, or why it is missing and how to enable it."""
+"""`amptalk doctor`: each sensor and limit, whether it works, else why not and what enables it.
+
+Exit status: 0 when everything asked for works, 1 when something is missing, 2 for a name that
+does not exist. Without names nothing is asked for, but for what the environment names
+(`AMPTALK_GPU`, `AMPTALK_TEMPERATURE`) and the scope.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 
+from amptalk.cli import doctor_text
+from amptalk.cli.doctor_needs import Asked, asked, check_names
+from amptalk.cli.doctor_view import View, as_json, view
 from amptalk.config import SCOPES
-from amptalk.sensors.report import SensorReport
+from amptalk.model.errors import ConfigurationError, ScopeError
+from amptalk.sensors.diagnosis.causes import Cause, Finding
+from amptalk.sensors.diagnosis.machine import read_machine
+from amptalk.sensors.roots import Roots
 from amptalk.sensors.suite import SensorSuite
+from amptalk.sensors.temperature import CHOICE
 
 RATE_SECONDS = 0.3
 """Rates are differences: so long after the first counters they can be told."""
-NAME = 22
+_GPU = "AMPTALK_GPU"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags."""
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help="show only these and exit 1 unless all work: power, gpu, psi, a sample's field, "
+        "a limit such as max_gpu_memory_mb",
+    )  # fmt: skip
+    parser.add_argument(
+        "--need", action="append", default=[], metavar="NAME", help="the same, one at a time"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--scope", default="application", choices=SCOPES)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the state of every sensor."""
-    suite = SensorSuite(options.scope)
+    """Print what works and what is missing; returns the exit status."""
+    names = (*options.names, *options.need)
+    check_names(names)
+    faults: list[Asked] = []
+    suite = _open(options.scope, faults)
     time.sleep(RATE_SECONDS)
     try:
-        reports = suite.describe()
-        capacity = suite.capacity
+        seen = view(suite, read_machine(Roots()), os.getpid())
     finally:
         suite.close()
+    wanted = (*faults, *asked((*names, *_of_environment(faults)), seen))
     if options.json:
-        whole = {
-            "capacity": capacity._asdict(),
-            "sensors": [report._asdict() for report in reports],
+        _print_json(seen, wanted)
+    else:
+        text = doctor_text.answer(seen, wanted) if names else doctor_text.whole(seen, wanted)
+        sys.stdout.write(text)
+    return 0 if all(one.works for one in wanted) else 1
+
+
+def _open(scope: str, faults: list[Asked]) -> SensorSuite:
+    """Open the sensors; what was asked for and is not there becomes a fault, not an error."""
+    gpu = None
+    while True:
+        try:
+            return SensorSuite(scope, gpu=gpu)
+        except ScopeError as error:
+            faults.append(_fault(f"--scope {scope}", Cause.NO_GROUP, str(error)))
+            scope = "application"
+        except ConfigurationError as error:
+            if gpu is not None:
+                raise
+            faults.append(_fault(_GPU, Cause.NAMED_WRONGLY, str(error)))
+            gpu = ""
+
+
+def _fault(name: str, cause: Cause, text: str) -> Asked:
+    return Asked(name, works=False, state="missing", findings=(Finding("", cause, text),), rows=())
+
+
+def _of_environment(faults: list[Asked]) -> tuple[str, ...]:
+    """What the environment asks for, but for what is known to be missing."""
+    known = {fault.name for fault in faults}
+    chosen = ((_GPU, "gpu"), (CHOICE, "temperature"))
+    return tuple(
+        name
+        for variable, name in chosen
+        if os.environ.get(variable, "").strip() and variable not in known
+    )
+
+
+def _print_json(seen: View, wanted: tuple[Asked, ...]) -> None:
+    whole = as_json(seen)
+    whole["asked"] = [
+        {
+            "name": one.name,
+            "works": one.works,
+            "state": one.state,
+            "because": [finding._asdict() for finding in one.findings],
         }
-        sys.stdout.write(json.dumps(whole, indent=2) + "\n")
-        return 0
-    out = sys.stdout.write
-    out(f"capacity  {capacity.cpu_cores:g} cores ({capacity.cpu_reason}), ")
-    out(f"{capacity.memory_mb:.0f} MB ({capacity.memory_reason})\n\n")
-    for report in reports:
-        if report.missing:
-            out(f"missing  {report.name:{NAME}s} {report.missing}\n")
-            if report.remedy:
-                out(f"{'':{9 + NAME}s} to enable: {report.remedy}\n")
-        else:
-            out(f"ok       {report.name:{NAME}s} {report.value}\n")
-            out(f"{'':{9 + NAME}s} from {report.source}{_cost(report)}\n")
-    return 0
-
-
-def _cost(report: SensorReport) -> str:
-    return f", {report.cost_us:.0f} µs a reading" if report.cost_us >= 1 else ""
+        for one in wanted
+    ]
+    whole["ok"] = all(one.works for one in wanted)
+    sys.stdout.write(json.dumps(whole, indent=2, allow_nan=False) + "\n")

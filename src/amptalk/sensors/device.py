@@ -122,7 +122,7 @@ class Device:
             SourceInfo(
                 swapping.name, swapping.fields, swapping.path, (swapping.path,), seldom=True
             ),
-            SourceInfo("load average", _LOAD, self._load_path),
+            SourceInfo("load average", _LOAD, self._load_path, (self._load_path,), seldom=True),
             self._power.info(),
             self._temperature.info(),
         )

@@ -23,13 +23,13 @@ from amptalk.model.energy import EnergyMark
 from amptalk.model.errors import ConfigurationError, ScopeError
 from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
 from amptalk.sensors.capacity import Limit, effective_capacity
-from amptalk.sensors.files import KeptFile, SensorFault
 from amptalk.sensors.gpu.choice import choice_of
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.shown import SHOWN
 from amptalk.sensors.slow import DEADLINE, SlowReader
+from amptalk.sensors.telling import cost_us, value_text
 from amptalk.sensors.throttling import Throttling, ThrottlingSource
 
 if TYPE_CHECKING:
@@ -251,21 +251,18 @@ class SensorSuite:
             remedy = next((remedies[field] for field in info.fields if remedies.get(field)), "")
             reports.append(
                 SensorReport(
-                    info.name, info.fields, self._value_text(info.fields), info.source,
-                    _cost_us(info.paths), reason, remedy,
+                    info.name, info.fields, value_text(self._row, info.fields), info.source,
+                    cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return (*reports, *self._gpu.reports(), self._throttling.report())
+        return (*reports, *self._gpu.reports(), self._throttling_report())
 
-    def _value_text(self, fields: tuple[str, ...]) -> str:
-        texts = []
-        for name in fields:
-            value = self._row[INDEX[name]]
-            if not isnan(value):
-                unit = FIELDS[INDEX[name]].unit
-                short = name.partition(".")[2]
-                texts.append(f"{short} {value:.1f}" + (f" {unit}" if unit != "1" else ""))
-        return ", ".join(texts)
+    def _throttling_report(self) -> SensorReport:
+        """Renew the verdict, which also tells what a reading costs."""
+        begun = time.thread_time()
+        self._throttling.renew(self.read(), self._container.limits[0].amount)
+        cost = time.thread_time() - begun
+        return self._throttling.report()._replace(cost_us=cost * 1e6)
 
     def reopen(self) -> None:
         """Open everything anew: in a forked child descriptors still point to the parent."""
@@ -277,20 +274,3 @@ class SensorSuite:
         self._slow.close()
         for part in (self._device, self._application, self._container):
             part.close()
-
-
-def _cost_us(paths: tuple[str, ...]) -> float:
-    """CPU time of reading files once with kept descriptors, in microseconds."""
-    cost = 0.0
-    for path in paths:
-        file = KeptFile(path, 65536)
-        try:
-            file.read()
-            begun = time.thread_time()
-            file.read()
-            cost += time.thread_time() - begun
-        except SensorFault:
-            continue
-        finally:
-            file.close()
-    return cost * 1e6

@@ -5,6 +5,7 @@ Readers are imported, on the slow thread, when there is something for them to re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,8 @@ class Listed(NamedTuple):
     identity: Identity
     reading: GpuReading | None
     fault: SensorFault
+    cost_us: float
+    """CPU time of the last reading of all GPUs of its kind, in microseconds; 0 before it."""
 
 
 class Kind:
@@ -50,6 +53,7 @@ class Kind:
         self._renew = renew
         self._find_pids = pids
         self._pids: tuple[int, ...] = ()
+        self._cost_us = 0.0
         self._reader: GpuReader | None = None
 
     @property
@@ -65,7 +69,10 @@ class Kind:
         """Read them, on the slow thread. Raises `SensorFault`."""
         if self._reader is None:
             self._reader = self._make()
-        return self._reader.read(self._pids)
+        begun = time.thread_time()
+        readings = self._reader.read(self._pids)
+        self._cost_us = (time.thread_time() - begun) * 1e6
+        return readings
 
     def take(self, value: tuple[GpuReading, ...], _at: float) -> None:
         """Take up what was read; each reading carries its own time."""
@@ -86,8 +93,9 @@ class Kind:
     def listed(self) -> list[Listed]:
         """Its GPUs in their order; as they were last known when none could be read."""
         if self.readings:
-            return [Listed(self._kind, one.identity, one, self.fault) for one in self.readings]
-        return [Listed(self._kind, identity, None, self.fault) for identity in self._known]
+            kind, fault, cost = self._kind, self.fault, self._cost_us
+            return [Listed(kind, one.identity, one, fault, cost) for one in self.readings]
+        return [Listed(self._kind, identity, None, self.fault, 0.0) for identity in self._known]
 
 
 def reader_of(kind: str, roots: Roots, places: tuple[Place, ...], clock: Clock) -> GpuReader:

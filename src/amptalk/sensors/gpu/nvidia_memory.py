@@ -97,7 +97,10 @@ class Memory:
         if version == 2:
             marker = self._nvml.constant("nvmlMemory_v2")
             if marker is None:
-                raise NvmlFault("FUNCTION_NOT_FOUND", "nvidia-ml-py has no nvmlMemory_v2")
+                raise NvmlFault(
+                    "FUNCTION_NOT_FOUND", "nvidia-ml-py has no nvmlMemory_v2",
+                    'pip install -U "amptalk[nvidia]"',
+                )  # fmt: skip
             info = self._nvml.call("nvmlDeviceGetMemoryInfo", handle, marker)
         else:
             info = self._nvml.call("nvmlDeviceGetMemoryInfo", handle)

@@ -191,9 +191,10 @@ class GpuSource:
         from amptalk.sensors.gpu.rows import rows
 
         chosen = self._chooser.find(listed)
-        found = []
+        found: list[SensorReport] = []
         for number, one in enumerate(listed):
-            found += rows(f"GPU {number}", one, FIELDS if number == chosen else {})
+            told = rows(f"GPU {number}", one, FIELDS if number == chosen else {})
+            found += (row._replace(cost_us=one.cost_us) if row.value else row for row in told)
         if chosen is None:
             why = self._none()
             source = self._choice.by

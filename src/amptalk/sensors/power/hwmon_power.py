@@ -23,6 +23,11 @@ _TOTAL = {"total system power", "system power", "power total", "total power"}
 _SUPPLY = ("pin",)
 _PROCESSOR = {"fam15h_power", "zenpower"}
 _BOARD = ("ina2",)
+ADD_METER = (
+    "wire an INA219 to the supply and tell the kernel of it: "
+    "echo ina219 0x40 | sudo tee /sys/bus/i2c/devices/i2c-1/new_device"
+)
+"""For boards with I2C (Documentation/i2c/instantiating-devices.rst)."""
 
 
 class HwmonPower:
@@ -138,6 +143,5 @@ def raspberry_pi_5(roots: Roots) -> SensorFault | None:
     return SensorFault(
         "a Raspberry Pi 5 tells the power of its rails only through `vcgencmd pmic_read_adc`, "
         "a program to start and no file to read; the 5 V peripherals are not in it",
-        "look with `vcgencmd pmic_read_adc`, or put a meter at the input, "
-        "such as dtoverlay=i2c-sensor,ina219 in /boot/firmware/config.txt",
+        ADD_METER,
     )

@@ -28,9 +28,12 @@ _ABOVE_LIMIT = 3.0
 _NOT_BELOW = 0.95
 _DOUBTS = 3
 _FILES = "/sys/devices/virtual/powercap/intel-rapl/intel-rapl:*/energy_uj"
-REMEDY = (
+MAKE_READABLE = (
     f"echo 'z {_FILES} 0444 root root -' | sudo tee /etc/tmpfiles.d/amptalk-rapl.conf && "
-    "sudo systemd-tmpfiles --create /etc/tmpfiles.d/amptalk-rapl.conf; without systemd a udev "
+    "sudo systemd-tmpfiles --create /etc/tmpfiles.d/amptalk-rapl.conf"
+)
+REMEDY = (
+    f"{MAKE_READABLE}; without systemd a udev "
     'rule: SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj". '
     "For a container do it on the host. It lets every local user read the counters, which "
     "CVE-2020-8694 misuses"
