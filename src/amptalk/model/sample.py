@@ -57,11 +57,9 @@ class ApplicationView(NamedTuple):
     file_mb: float
     """Mapped files (model weights), reclaimable by the kernel."""
     swap_mb: float
-    """Anonymous memory in swap, by its size before compression. Swapped shared memory (`/dev/shm`)
-    is not in it: the kernel does not say whose it is."""
+    """Anonymous memory in swap, by its size before compression; shared memory is not told."""
     swap_ram_mb: float
-    """RAM that `swap_mb` occupies as compressed swap, at the rate of the whole device; what lies
-    on a disk occupies none."""
+    """RAM that this occupies as compressed swap, at the rate of the whole device."""
     major_faults_s: float
     """Faults a second that had to wait for a disk or for decompression."""
     cpu_percent: float
@@ -78,8 +76,7 @@ class ContainerView(NamedTuple):
     memory_usage_mb: float
     """The kernel's charge, page cache included."""
     working_set_mb: float
-    """Usage minus inactive file cache, and the RAM that the group's swapped memory occupies in
-    zram, which the kernel charges to nobody."""
+    """Usage minus inactive file cache, plus the RAM of what it has in zram, charged to nobody."""
     memory_limit_mb: float
     """The tightest limit of any ancestor; `inf` when none is set."""
     memory_percent: float
@@ -100,8 +97,7 @@ class DeviceView(NamedTuple):
 
     memory_used_mb: float
     memory_available_mb: float
-    """The kernel's estimate of what can be had without swapping: free memory and what it can drop.
-    RAM that compressed swap occupies is in use; room that swapping could make is not in it."""
+    """What the kernel says can be had without swapping; RAM of compressed swap is not in it."""
     memory_total_mb: float
     memory_percent: float
     swap_used_mb: float
