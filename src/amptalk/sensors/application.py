@@ -144,7 +144,9 @@ class Application(Source):
         tree = self._tree
         if tree is None:
             self._start(now)
-        elif isnan(self._faults_s) or (
+            return
+        self._exact.settle()
+        if isnan(self._faults_s) or (
             now - self._renewed >= max(_MEMBERSHIP, 1000.0 * tree.renewal_cost)
         ):
             elapsed, self._renewed = now - self._renewed, now

@@ -61,6 +61,7 @@ class ExactMemory:
         self._proc = proc
         self._notes = notes
         self._space = space
+        self._memory = space.memory
         self._spread = space.spread
         self.swap_ram_mb = NAN
         """RAM that the application's swapped memory occupies."""
@@ -77,23 +78,29 @@ class ExactMemory:
 
     def consider(self, now: float) -> None:
         """Read exactly what is due in this tick, as the cost of it allows."""
-        tree, space = self._tree, self._space
+        tree = self._tree
         if self._unread:
             self._go_on(now, A_TICK)
-            return
-        if self._spread is not space.spread:
-            self._settle()
-        if (
+        elif (
             now >= self._latest
             or tree.generation != self._generation
             or not self._shared_least <= tree.shared <= self._shared_most
-            or abs(space.memory.swap[0] - self._swapped) > _NOTABLE_SWAP  # not when unknown
+            or (self._memory.swap is not self._swapped and self._swap_moved())
         ):
             if now >= self._latest or now - self._begun >= max(_SOONEST, _PATIENCE * self._cost):
                 self._begin(now)
                 self._go_on(now, A_TICK)
             elif tree.generation != self._generation:
                 self._say_bound()
+
+    def _swap_moved(self) -> bool:
+        """Whether the device's swap in use is notably other than at the last pass."""
+        return abs(self._memory.swap[0] - self._swapped[0]) > _NOTABLE_SWAP  # not when unknown
+
+    def settle(self) -> None:
+        """Take up where the device's swap lies by now."""
+        if self._spread is not self._space.spread and not self._unread:
+            self._settle()
 
     def refine(self, now: float) -> None:
         """Read exactly now, or go on with it, unless that was done too lately for its cost."""
@@ -111,7 +118,7 @@ class ExactMemory:
         self._generation = tree.generation
         self._shared_least = tree.shared - _NOTABLE
         self._shared_most = tree.shared + _NOTABLE
-        self._swapped = self._space.memory.swap[0]
+        self._swapped = self._memory.swap
 
     def _go_on(self, now: float, budget: float) -> None:
         """Read processes until the next one, if like the last, would exceed the budget."""

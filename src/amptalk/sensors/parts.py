@@ -125,6 +125,7 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         memory = MemorySource(roots, notes)
         memory.read(clock.monotonic())
         space = SwapSpace(roots, notes, memory)
+        space.renew(clock.monotonic())
         application = Application(roots, notes, clock, pid, space)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
