@@ -248,7 +248,7 @@ def test_cpu_cannot_be_more_than_the_machine_has(tree: Tree) -> None:
 
 
 def test_what_is_waited_for_counts_only_beyond_what_was_seen() -> None:
-    process = Process("/proc", 1, ProcessStat(0, 0, 0.0, 10.0), keep=False)
+    process = Process("/proc", 1, ProcessStat(0, 0, 0.0, 10.0, 0), keep=False)
     process.owed = 3.0
     assert process.settle(10.0) == 0.0  # the child was gone, but its time has not arrived
     assert process.settle(14.0) == pytest.approx(1.0)

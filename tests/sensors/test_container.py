@@ -38,6 +38,7 @@ def v2_group(
         tree.put(f"{folder}/memory.current", f"{int(memory * MB)}\n")
         tree.put(f"{folder}/memory.max", "max\n" if limit is None else f"{int(limit * MB)}\n")
         tree.put(f"{folder}/memory.stat", f"anon 1\ninactive_file {int(cache * MB)}\n")
+        tree.put(f"{folder}/memory.swap.current", "0\n")
         tree.put(f"{folder}/memory.events", "low 0\noom 4\noom_kill 3\noom_group_kill 0\n")
     if quota is not None:
         tree.put(f"{folder}/cpu.max", f"{quota}\n")
@@ -52,7 +53,8 @@ def v1_group(
     tree.put(f"{folder}/memory.usage_in_bytes", f"{int(memory * MB)}\n")
     text = NO_LIMIT_V1 if limit is None else int(limit * MB)
     tree.put(f"{folder}/memory.limit_in_bytes", f"{text}\n")
-    tree.put(f"{folder}/memory.stat", f"inactive_file 1\ntotal_inactive_file {int(cache * MB)}\n")
+    cached = f"inactive_file 1\ntotal_inactive_file {int(cache * MB)}\n"
+    tree.put(f"{folder}/memory.stat", f"{cached}total_swap 0\n")
     tree.put(f"{folder}/memory.oom_control", "oom_kill_disable 0\nunder_oom 1\noom_kill 2\n")
 
 

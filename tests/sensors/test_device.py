@@ -246,7 +246,7 @@ def test_swapping_and_refaults_are_rates_in_mb(tree: Tree) -> None:
 
 
 def test_swapping_reads_old_kernels_and_lines_added_before_its_own(tree: Tree) -> None:
-    old = "workingset_refault 4\npswpin 0\npswpout 0\nx 1\n"
+    old = "workingset_refault 4\npswpin 0\npswpout 0\npgmajfault 1\nx 1\n"
     tree.put("proc/vmstat", old)
     with opened(tree.suite()) as suite:
         pages = 2**20 // os.sysconf("SC_PAGE_SIZE")

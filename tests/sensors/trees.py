@@ -45,7 +45,10 @@ nr_dirty 3
 pswpin 5
 pswpout 7
 pgalloc_dma 0
+pgmajfault 100
 """
+SWAPS_HEAD = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+SWAPS = SWAPS_HEAD + "/dev/mmcblk0p3                          partition\t2000000\t\t500000\t\t-2\n"
 ROLLUP = """00400000-7fff0000 ---p 00000000 00:00 0                          [rollup]
 Rss:              102400 kB
 Pss:              100000 kB
@@ -127,6 +130,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     made = Tree(tmp_path)
     made.put("proc/stat", STAT)
     made.put("proc/meminfo", MEMINFO)
+    made.put("proc/swaps", SWAPS)
     made.put("proc/vmstat", VMSTAT)
     made.put("proc/pressure/cpu", psi(1000))
     made.put("proc/pressure/memory", psi(2000, 500))

@@ -253,4 +253,7 @@ def test_the_nvidia_driver_of_this_machine_is_not_asked_for_a_recorded_card(tmp_
     with Replay(str(tmp_path / "new")) as replay:
         (moment,) = replay
     assert "not in a recording" in moment.missing["device.gpu_utilization"]
-    assert moment.tick.sample.device[11:14] == (1.0, 2.0, 3.0), "the load is the recorded device's"
+    device = moment.tick.sample.device
+    assert (device.load_1m, device.load_5m, device.load_15m) == (1.0, 2.0, 3.0), (
+        "the load is the recorded device's"
+    )

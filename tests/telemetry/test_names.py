@@ -53,7 +53,7 @@ def test_hardware_metrics_carry_the_identifier_that_the_convention_requires() ->
 def test_units_are_base_units_and_not_part_of_the_name() -> None:
     for instrument in observing.instruments():
         assert instrument.unit in {"By", "By/s", "1", "s", "W", "Cel"} or re.fullmatch(
-            r"\{\w+\}", instrument.unit
+            r"\{\w+\}(/s)?", instrument.unit
         )
         assert not re.search(r"_(mb|bytes|percent|seconds|watts)\b", instrument.name)
         assert instrument.description.endswith(".")

@@ -156,7 +156,7 @@ class Tiers:
     def _summary(self, first: int, last: int) -> Summary:
         """Return what each series with a value did in some rows and the fast samples between."""
         summary = positions, stats, counts = Summary([], [], [])
-        for position, column in enumerate(zip(*self.rows.values(first, last), strict=True)):
+        for position, column in self.rows.columns(first, last):
             values: Sequence[float] = column
             total = sum(column)
             if total != total:  # noqa: PLR0124 - nan test, fifty times a bucket

@@ -46,7 +46,8 @@ class ApplicationView(NamedTuple):
     """This process and its living descendants, helpers of AMPTALK left out."""
 
     memory_mb: float
-    """Anonymous and shared memory, each page counted once; mapped files are in `file_mb`."""
+    """Anonymous and shared memory, each page counted once, and the RAM that what is swapped of it
+    still occupies (`swap_ram_mb`); mapped files are in `file_mb`."""
     rss_mb: float
     """Resident set summed over processes: an upper bound that counts shared pages again."""
     pss_mb: float
@@ -56,6 +57,11 @@ class ApplicationView(NamedTuple):
     file_mb: float
     """Mapped files (model weights), reclaimable by the kernel."""
     swap_mb: float
+    """Anonymous memory in swap, by its size before compression; shared memory is not told."""
+    swap_ram_mb: float
+    """RAM that this occupies as compressed swap, at the rate of the whole device."""
+    major_faults_s: float
+    """Faults a second that had to wait for a disk or for decompression."""
     cpu_percent: float
     """0-100 of the effective capacity."""
     cpu_cores: float
@@ -70,10 +76,13 @@ class ContainerView(NamedTuple):
     memory_usage_mb: float
     """The kernel's charge, page cache included."""
     working_set_mb: float
-    """Usage minus inactive file cache: what counts against the limit for good."""
+    """Usage minus inactive file cache, plus the RAM of what it has in zram, charged to nobody."""
     memory_limit_mb: float
     """The tightest limit of any ancestor; `inf` when none is set."""
     memory_percent: float
+    """Share of that limit, as the kernel charges it (without zram); of the device without one."""
+    swap_mb: float
+    """Swapped memory of the group, by its size before compression."""
     cpu_percent: float
     cpu_cores: float
     cpu_limit_cores: float
@@ -88,14 +97,28 @@ class DeviceView(NamedTuple):
 
     memory_used_mb: float
     memory_available_mb: float
+    """What the kernel says can be had without swapping; RAM of compressed swap is not in it."""
     memory_total_mb: float
     memory_percent: float
     swap_used_mb: float
+    """Swap space in use, by the size before compression; wherever it lies."""
     swap_total_mb: float
+    """Swap space. Never part of any capacity: swap is not memory."""
+    swap_compressed_mb: float
+    """Of it, what lies in RAM, compressed (zram, zswap), by its size before compression."""
+    swap_ram_mb: float
+    """RAM that this occupies; `swap_compressed_mb / swap_ram_mb` is the compression ratio."""
+    swap_disk_mb: float
+    """Of `swap_used_mb`, what lies on disks."""
     swap_in_mb_s: float
+    """Pages brought back, from a disk or by decompression."""
     swap_out_mb_s: float
     refault_mb_s: float
-    """Pages read again soon after they were reclaimed: the sign of thrashing."""
+    """Pages needed again after they were reclaimed: the sign of thrashing."""
+    refault_file_mb_s: float
+    """Of these, pages of files (mapped model weights): thrashing without any swap."""
+    major_faults_s: float
+    """Faults a second that had to wait for a disk or for decompression."""
     cpu_percent: float
     cpu_count: float
     load_1m: float
@@ -122,7 +145,7 @@ class Field(NamedTuple):
 def _unit(name: str) -> str:
     for suffix, unit in (
         ("_mb_s", "MB/s"), ("_mb", "MB"), ("_percent", "%"), ("_utilization", "%"),
-        ("_cores", "cores"), ("_watts", "W"), ("_celsius", "°C"),
+        ("_cores", "cores"), ("_watts", "W"), ("_celsius", "°C"), ("_faults_s", "1/s"),
     ):  # fmt: skip
         if name.endswith(suffix):
             return unit

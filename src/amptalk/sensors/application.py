@@ -4,8 +4,12 @@ Memory is counted honestly. Every tick gives the summed resident set, an upper b
 counts pages shared after a fork again in every process. What is reported as used is anonymous
 plus shared memory with each page counted once: the anonymous resident set of each process less
 what `smaps_rollup` last found charged to others, never below 0, plus its proportional shares of
-shared memory, never above what the processes hold of it now. Mapped files (model weights) are
-shown apart: the kernel takes them back when it needs to.
+shared memory, never above what the processes hold of it now, plus the RAM that swapped memory
+still occupies in compressed swap (`exact`). Mapped files (model weights) are shown apart: the
+kernel takes them back when it needs to.
+
+Major faults are summed over the living and what they have waited for, every 5 s; those of a
+child that ended and was waited for by none of them are lost to the rate.
 
 A write to a page shared after a fork makes a copy that the resident set does not show: until the
 next exact reading (`exact`) the estimate may be too low by that. After a change of membership
@@ -17,31 +21,38 @@ from __future__ import annotations
 from math import isnan
 
 from amptalk.clock import Clock
+from amptalk.model.sample import Provenance
 from amptalk.sensors.capacity import Capacity
-from amptalk.sensors.exact import FROM_ROLLUP, FROM_STATM, ExactMemory
+from amptalk.sensors.exact import FROM_ROLLUP, FROM_STATM, FROM_SWAP, ExactMemory
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.processes import ProcessTree
 from amptalk.sensors.procstat import PAGE_KIB
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.swapspace import SwapSpace
 
 _TICK = ("application.rss_mb", "application.processes")
 _CPU = ("application.cpu_percent", "application.cpu_cores")
-_LOST = (NAN,) * 10
+_FAULTS = ("application.major_faults_s",)
+_LOST = (NAN,) * 12
 
 _PAGE_MB = PAGE_KIB / 1024.0
 _MEMBERSHIP = 5.0
+_FIRST_FAULTS = "needs 250 ms of history: a rate is the difference of two readings"
 
 
 class Application(Source):
     """Everything of `ApplicationView` except GPU memory, in its order."""
 
     name = "application"
-    fields = (*FROM_STATM, *FROM_ROLLUP, *_TICK, *_CPU)
+    fields = (*FROM_STATM, *FROM_ROLLUP, *FROM_SWAP, *_TICK, *_CPU, *_FAULTS)
 
-    def __init__(self, roots: Roots, notes: Notes, clock: Clock, pid: int) -> None:
+    def __init__(
+        self, roots: Roots, notes: Notes, clock: Clock, pid: int, space: SwapSpace
+    ) -> None:
         super().__init__(notes)
         self._roots = roots
+        self._space = space
         self._clock = clock
         self._pid = pid
         self._tree: ProcessTree | None = None
@@ -51,7 +62,7 @@ class Application(Source):
     def _start(self, now: float) -> None:
         self._cpu_at = NAN
         self._cpu_seconds = 0.0
-        self._cores = self._percent = NAN
+        self._cores = self._percent = self._faults_s = NAN
         self._renewed = now
         try:
             self._tree = ProcessTree(self._roots, self._pid)
@@ -60,8 +71,10 @@ class Application(Source):
             return
         self.gain()
         self._notes.lose(_CPU, HISTORY)
+        self._notes.lose(_FAULTS, _FIRST_FAULTS)
+        self._faults = self._tree.major_faults
         self.exclude(self._excluded)
-        self._exact = ExactMemory(self._tree, self._roots.proc, self._notes, now)
+        self._exact = ExactMemory(self._tree, self._roots.proc, self._notes, now, self._space)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -95,9 +108,9 @@ class Application(Source):
         shared = tree.shared * _PAGE_MB
         anonymous = tree.used * _PAGE_MB
         return (
-            anonymous + (shmem if shmem < shared else shared), tree.resident * _PAGE_MB, pss,
-            anonymous, shmem, file, swap,
-            self._percent, self._cores, float(tree.living),
+            anonymous + (shmem if shmem < shared else shared) + exact.occupied_mb,
+            tree.resident * _PAGE_MB, pss, anonymous, shmem, file,
+            swap, exact.swap_ram_mb, self._faults_s, self._percent, self._cores, float(tree.living),
         )  # fmt: skip
 
     def _renew_rate(self, tree: ProcessTree, online: float, capacity: float) -> None:
@@ -131,9 +144,24 @@ class Application(Source):
         tree = self._tree
         if tree is None:
             self._start(now)
-        elif now - self._renewed >= max(_MEMBERSHIP, 1000.0 * tree.renewal_cost):
-            self._renewed = now
+            return
+        self._exact.settle()
+        if isnan(self._faults_s) or (
+            now - self._renewed >= max(_MEMBERSHIP, 1000.0 * tree.renewal_cost)
+        ):
+            elapsed, self._renewed = now - self._renewed, now
             tree.renew()
+            self._renew_faults(tree, elapsed)
+
+    def _renew_faults(self, tree: ProcessTree, elapsed: float) -> None:
+        if elapsed <= 0.0:
+            return
+        faults = tree.major_faults
+        self._faults_s = max(0, faults - self._faults) / elapsed
+        self._faults = faults
+        self._notes.find(_FAULTS)
+        source = "major faults of stat, of children waited for too"
+        self._notes.origin(_FAULTS, Provenance("measured", source, self._renewed))
 
     def discover(self) -> None:
         """Nothing to look for: lost processes are found again every 5 s."""
@@ -149,10 +177,11 @@ class Application(Source):
         paths = () if tree is None else tree.paths()
         rollup = f"{proc}/{pid}/smaps_rollup"
         source = "process CPU clocks and waited-for children"
-        memory = (*FROM_STATM, *FROM_ROLLUP)
+        memory = (*FROM_STATM, *FROM_ROLLUP, *FROM_SWAP)
         return (
             SourceInfo("application processes", _TICK, f"{proc}/{pid}/statm", paths),
             SourceInfo("application CPU", _CPU, source),
+            SourceInfo("application faults", _FAULTS, f"{proc}/{pid}/stat"),
             SourceInfo("application memory", memory, rollup, (rollup,), seldom=True),
         )
 

@@ -2,6 +2,10 @@
 
 The least of what is online, what affinity allows and what every visible ancestor control
 group grants. Limits above the root of a cgroup namespace cannot be seen from within.
+
+Swap space is never part of it, compressed or not, nor what a control group may have in swap: memory
+that has to be brought back first is not memory to run in. In version 1 the limit on memory and swap
+together cannot be below the limit on memory, so it is not looked at.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, read_once
+from amptalk.sensors.files import SensorFault, exists, read_once, unescaped
 from amptalk.sensors.roots import Roots
 
 
@@ -155,12 +155,12 @@ def mounts_of(roots: Roots) -> list[Mount]:
         words, kind = left.split(), right.split()
         if not dash or len(words) < 5 or len(kind) < 3 or kind[0] not in {"cgroup", "cgroup2"}:
             continue
-        folder = _unescape(words[4])
+        folder = unescaped(words[4])
         if folder.startswith("/sys"):
             folder = roots.sys + folder[4:]
         version = 2 if kind[0] == "cgroup2" else 1
         options = frozenset(kind[2].split(","))
-        found.append(Mount(version, _unescape(words[3]), folder, options))
+        found.append(Mount(version, unescaped(words[3]), folder, options))
     return found
 
 
@@ -176,10 +176,3 @@ def folder_of(mount: Mount, path: str) -> str:
         return mount.folder
     folder = f"{mount.folder}/{beneath}"
     return folder if exists(folder) else mount.folder
-
-
-def _unescape(text: str) -> str:
-    """Undo mountinfo's octal escapes of white space and backslash."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text

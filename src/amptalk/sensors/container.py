@@ -18,6 +18,7 @@ from amptalk.sensors.group_cpu import GroupCpu
 from amptalk.sensors.group_memory import GroupMemory
 from amptalk.sensors.report import NAN, Notes, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.swapspace import SwapSpace
 
 _MEMORY_FILES = ("memory.usage_in_bytes", "memory.current")
 _USAGE_FILES = ("cpuacct.usage", "cpu.stat")
@@ -27,12 +28,14 @@ _QUOTA_FILES = ("cpu.cfs_quota_us", "cpu.max")
 class Container:
     """Everything of `ContainerView`, in its order."""
 
-    def __init__(self, roots: Roots, notes: Notes, clock: Clock, pid: int) -> None:
+    def __init__(
+        self, roots: Roots, notes: Notes, clock: Clock, pid: int, space: SwapSpace
+    ) -> None:
         self._roots = roots
         self._pid = pid
         self._membership: bytes | None = None
         self._cpu_groups: tuple[Group, Group | None] | None = None
-        self.memory = GroupMemory(notes)
+        self.memory = GroupMemory(notes, space)
         self.cpu = GroupCpu(notes, clock)
         self.work(clock.monotonic())
 
@@ -106,18 +109,19 @@ class Container:
 
     def read(self, room_mb: float, cores: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick; `room_mb` and `cores` are the machine's, the most without a limit."""
-        usage, working, limit, percent = self.memory.read(room_mb)
-        cpu = self.cpu
+        memory, cpu = self.memory, self.cpu
+        usage, working, limit, percent = memory.read(room_mb)
         if rates and not cpu.lost:
             cpu.renew()
         if cpu.lost:
-            return usage, working, limit, percent, NAN, NAN, NAN, NAN, self.memory.kills
+            swap, kills = memory.swap.swap_mb, memory.kills
+            return usage, working, limit, percent, swap, NAN, NAN, NAN, NAN, kills
         used, quota = cpu.cores, cpu.limit.amount
         share = 100.0 * used / (quota if quota < cores else cores)
         return (
-            usage, working, limit, percent,
+            usage, working, limit, percent, memory.swap.swap_mb,
             100.0 if share > 100.0 else share, used,
-            quota, cpu.throttled, self.memory.kills,
+            quota, cpu.throttled, memory.kills,
         )  # fmt: skip
 
     @property
@@ -130,6 +134,7 @@ class Container:
         memory, cpu = self.memory, self.cpu
         return (
             _info(memory.name, (*memory.fields, "container.oom_kills"), memory.paths()),
+            _info(memory.swap.name, memory.swap.fields, ()),
             _info(cpu.name, cpu.fields, cpu.paths()),
         )
 

@@ -1,8 +1,8 @@
 """The whole machine as one view: what each of its sensors says, in the view's order.
 
-Memory is read every tick; CPU and pressure when rates are due; swapping, load, power and
-temperature every 5 s; power and temperature sensors are looked for anew every 60 s. The GPU comes
-from the slow thread.
+Memory is read every tick; CPU and pressure when rates are due; swap space, swapping, load, power
+and temperature every 5 s; power and temperature sensors are looked for anew every 60 s. The GPU
+comes from the slow thread.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from amptalk.model.sample import Provenance
 from amptalk.sensors.cpu import CpuSource
 from amptalk.sensors.files import SensorFault, garbled, read_once
 from amptalk.sensors.gpu.source import GpuSource
-from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.power import PowerSource
 from amptalk.sensors.pressure import PressureSource
 from amptalk.sensors.report import NAN, Notes, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.swapping import SwapSource
+from amptalk.sensors.swapspace import SwapSpace
 from amptalk.sensors.temperature import TemperatureSource
 
 _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
@@ -27,15 +27,18 @@ _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
 class Device:
     """Everything of `DeviceView`, in its order."""
 
-    def __init__(self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource) -> None:
+    def __init__(
+        self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource, space: SwapSpace
+    ) -> None:
         self._notes = notes
         self._clock = clock
         self._load_path = f"{roots.proc}/loadavg"
-        self._memory = MemorySource(roots, notes)
+        self._memory = space.memory
         self._cpu = CpuSource(roots, notes)
         self._pressure_cpu = PressureSource(roots, notes, "cpu")
         self._pressure_memory = PressureSource(roots, notes, "memory", full=True)
         self._pressure_io = PressureSource(roots, notes, "io")
+        self._space = space
         self._swapping = SwapSource(roots, notes)
         self._gpu = gpu
         self._power = PowerSource(roots, notes)
@@ -65,7 +68,7 @@ class Device:
         cpu, waiting = self._cpu, self._pressure_memory
         self.cores, self.per_core, self.total_mb = cpu.cores, cpu.per_core, self._memory.total_mb
         self._rest = (
-            *self._swapping.rates, cpu.percent, cpu.cores, *self._loads,
+            *self._space.values, *self._swapping.rates, cpu.percent, cpu.cores, *self._loads,
             self._pressure_cpu.some, waiting.some, waiting.full, self._pressure_io.some,
             *self._gpu.values, self._power.value, self._temperature.value,
         )  # fmt: skip
@@ -89,11 +92,13 @@ class Device:
 
     def work(self, now: float) -> None:
         """Do what is due every 5 s."""
-        self._swapping.renew(now)
+        memory = self._memory
+        self._space.renew(now)
+        self._swapping.renew(now, zswap=memory.zswap is not None and memory.zswap[1] > 0.0)
         self._power.renew(now)
         self._temperature.renew(now)
         self._renew_load(now)
-        self._memory.retry()
+        memory.retry()
         for pressure in (self._pressure_cpu, self._pressure_memory, self._pressure_io):
             pressure.retry()
         self._compose()
@@ -113,14 +118,15 @@ class Device:
             *(self._memory, self._cpu),
             *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
         )
-        swapping = self._swapping
+        seldom = (self._space, self._swapping)
         return (
             *(
                 SourceInfo(one.name, one.fields, one.path, () if one.lost else (one.path,))
                 for one in each_tick
             ),
-            SourceInfo(
-                swapping.name, swapping.fields, swapping.path, (swapping.path,), seldom=True
+            *(
+                SourceInfo(one.name, one.fields, one.path, (one.path,), seldom=True)
+                for one in seldom
             ),
             SourceInfo("load average", _LOAD, self._load_path, (self._load_path,), seldom=True),
             self._power.info(),
@@ -130,7 +136,7 @@ class Device:
     def close(self) -> None:
         """Close all descriptors; the next reading opens the files again."""
         for source in (
-            *(self._memory, self._cpu, self._swapping, self._temperature, self._power),
+            *(self._memory, self._cpu, self._space, self._swapping, self._temperature, self._power),
             *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
         ):
             source.close()

@@ -112,6 +112,13 @@ def read_number(path: str) -> int:
         raise garbled(path, f"{text[:40]!r} is not a whole number") from None
 
 
+def unescaped(text: str) -> str:
+    """Undo the octal escapes of white space and backslash in mountinfo and `/proc/swaps`."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text
+
+
 def listing(path: str) -> list[str]:
     """Names in a folder in sorted order; empty where there is no such folder."""
     try:

@@ -1,7 +1,9 @@
 """Memory of a control group: usage, working set, the tightest limit, kills by the kernel.
 
-Working set is usage minus inactive file cache, at least 0 (the kubelet's rule). Usage is read
-every tick, the file cache and the kills every 5 s, the limits of all ancestors every 60 s. When
+Working set is usage minus inactive file cache, at least 0 (the kubelet's rule), plus the RAM that
+its swapped memory occupies in zram (`group_swap`): the kernel charges that to nobody. A percent of
+a control group's limit leaves it out, as the kernel does when it kills. Usage is read every
+tick, the file cache, swap and the kills every 5 s, the limits of all ancestors every 60 s. When
 an ancestor's limit is the tightest, the percent is of that ancestor's use.
 
 Formats: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
@@ -21,7 +23,9 @@ from amptalk.sensors.files import (
     garbled,
     read_text,
 )
+from amptalk.sensors.group_swap import GroupSwap
 from amptalk.sensors.report import NAN, Notes, Source
+from amptalk.sensors.swapspace import SwapSpace
 
 _MB = 2.0**20
 _NO_LIMIT = 1 << 60
@@ -47,8 +51,9 @@ class GroupMemory(Source):
         for name in ("memory_usage_mb", "working_set_mb", "memory_limit_mb", "memory_percent")
     )
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, space: SwapSpace) -> None:
         super().__init__(notes)
+        self.swap = GroupSwap(notes, space)
         self.group: Group | None = None
         self.limit = _UNLIMITED
         """The tightest limit in MB, `inf` without one."""
@@ -66,6 +71,7 @@ class GroupMemory(Source):
         """Read this group from now on."""
         self.close()
         self.group = group
+        self.swap.enter(group)
         self._usage = KeptFile(f"{group.folder}/{_FILES[group.version][0]}", 64)
         self._statistics = KeptFile(f"{group.folder}/memory.stat", _STATISTICS)
         events = "memory.events" if group.version == 2 else "memory.oom_control"
@@ -79,6 +85,7 @@ class GroupMemory(Source):
         self.limit = _UNLIMITED
         self.kills = NAN
         self.lose(fault)
+        self.swap.leave(fault)
         self._notes.lose(_KILLS, fault.reason, fault.remedy)
 
     def work(self, now: float) -> None:
@@ -90,6 +97,7 @@ class GroupMemory(Source):
             self._renew_limit(group)
         except (SensorFault, ValueError) as fault:
             self.lose(fault, group.folder)
+            self.swap.leave(SensorFault(self.why()))
             self._renew_kills()
         else:
             self.renew_cache(now)
@@ -101,16 +109,21 @@ class GroupMemory(Source):
             return
         key = _FILES[group.version][2]
         try:
-            self._cache = float(entry(statistics.read(), key, statistics.path))
+            said = statistics.read()
+            self._cache = float(entry(said, key, statistics.path))
             statistics = self._limiting_statistics
             if statistics is not None:
                 self._limiting_cache = float(entry(statistics.read(), key, statistics.path))
         except (SensorFault, ValueError) as fault:
             self.lose(fault, group.folder)
+            self.swap.leave(SensorFault(self.why()))
         else:
             if self.lost:
                 self.gain()
+            self.swap.renew(said, now)
             source = f"usage - inactive file cache of {group.folder}/memory.stat"
+            if self.swap.uncharged > 0.0:
+                source += " + RAM of swapped memory"
             self._notes.origin(_CACHED, Provenance("derived", source, now, renewed=True))
         self._renew_kills()
 
@@ -157,9 +170,12 @@ class GroupMemory(Source):
             return _LOST
         try:
             usage = int(usage_file.read())
-            working = counted = usage - self._cache
+            counted = usage - self._cache
+            working = counted + self.swap.uncharged
             if self._limiting is not None:
                 counted = int(self._limiting.read()) - self._limiting_cache
+            elif self.limit.amount > room_mb:
+                counted = working
         except (SensorFault, ValueError) as fault:
             self.lose(fault, usage_file.path)
             return _LOST
@@ -184,6 +200,7 @@ class GroupMemory(Source):
     def close(self) -> None:
         """Close the files."""
         self._close_limiting()
+        self.swap.close()
         for file in (self._usage, self._statistics, self._events):
             if file is not None:
                 file.close()

@@ -1,4 +1,4 @@
-"""Memory and swap space of the device, from `/proc/meminfo`.
+"""Memory and swap space of the device, and how much of it zswap holds, from `/proc/meminfo`.
 
 Used is MemTotal minus MemAvailable, never MemFree. Some kernels say 0 for MemAvailable and
 some containers say more than MemTotal (psutil#1915, LXC); kernels before 3.14 have none. Then
@@ -23,7 +23,10 @@ _ESTIMATE = "MemFree + Buffers + Cached + SReclaimable - Shmem"
 _ESTIMATED = ("device.memory_used_mb", "device.memory_available_mb", "device.memory_percent")
 _LOST = (NAN, NAN, NAN, NAN, NAN, NAN)
 
-_SWAP = re.compile(rb"SwapTotal: +(\d+) kB\nSwapFree: +(\d+) kB\n")
+_SWAP = re.compile(
+    rb"SwapTotal: +(\d+) kB\nSwapFree: +(\d+) kB\n(?:Zswap: +(\d+) kB\nZswapped: +(\d+) kB\n)?"
+)
+"""Zswap and Zswapped since Linux 5.19."""
 
 Values = tuple[float, float, float, float, float, float]
 
@@ -51,7 +54,10 @@ class MemorySource(Source):
         self._total = 0
         """KiB; 0 when the layout is not known."""
         self._swap_lines = b""
-        self._swap = (0.0, 0.0)
+        self.swap = (NAN, NAN)
+        """Used and total swap space as last read."""
+        self.zswap: tuple[float, float] | None = None
+        """RAM that zswap takes and what it holds uncompressed, in MB; `None` when not told."""
         self._estimating = False
 
     @property
@@ -87,7 +93,7 @@ class MemorySource(Source):
     def _row(self, total: int, available: int) -> Values:
         used = total - available
         return (
-            used / 1024.0, available / 1024.0, self.total_mb, 100.0 * used / total, *self._swap,
+            used / 1024.0, available / 1024.0, self.total_mb, 100.0 * used / total, *self.swap,
         )  # fmt: skip
 
     def _renew_swap(self, data: bytes) -> bool:
@@ -96,7 +102,8 @@ class MemorySource(Source):
         if lines is None:
             return False
         self._swap_lines = lines[0]
-        self._swap = _swap_mb(int(lines[1]), int(lines[2]))
+        self.swap = _swap_mb(int(lines[1]), int(lines[2]))
+        self.zswap = None if lines[3] is None else (int(lines[3]) / 1024.0, int(lines[4]) / 1024.0)
         return True
 
     def _slowly(self, data: bytes, now: float) -> Values:
@@ -109,7 +116,10 @@ class MemorySource(Source):
         if total <= 0:
             raise garbled(self.path, f"MemTotal is {total}")
         self.total_mb = total / 1024.0
-        self._swap = _swap_mb(table["SwapTotal"], table["SwapFree"])
+        self.swap = _swap_mb(table["SwapTotal"], table["SwapFree"])
+        self.zswap = None
+        if "Zswap" in table and "Zswapped" in table:
+            self.zswap = table["Zswap"] / 1024.0, table["Zswapped"] / 1024.0
         self._file.size = max(2048, len(data) + 512)
         available = table.get("MemAvailable", 0)
         if 0 < available <= total:

@@ -131,13 +131,19 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         from amptalk.sensors.container import Container
         from amptalk.sensors.device import Device
         from amptalk.sensors.gpu.source import GpuSource
+        from amptalk.sensors.memory import MemorySource
+        from amptalk.sensors.swapspace import SwapSpace
 
-        application = Application(roots, notes, clock, pid)
+        memory = MemorySource(roots, notes)
+        memory.read(clock.monotonic())
+        space = SwapSpace(roots, notes, memory)
+        space.renew(clock.monotonic())
+        application = Application(roots, notes, clock, pid, space)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
-            Device(roots, notes, clock, source),
+            Device(roots, notes, clock, source, space),
             application,
-            Container(roots, notes, clock, pid),
+            Container(roots, notes, clock, pid, space),
             source,
         )
     from amptalk.sensors.portable import NoContainer, NoGpu, PortableDevice

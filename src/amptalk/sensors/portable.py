@@ -75,7 +75,8 @@ class PortableDevice(Source):
         used = total - available
         return (
             used / _MB, available / _MB, self.total_mb, 100.0 * used / total, *self._swap,
-            *self._swap_rates, NAN, self._percent, self.cores, *load, *(NAN,) * 9,
+            *(NAN,) * 3, *self._swap_rates, *(NAN,) * 3, self._percent, self.cores, *load,
+            *(NAN,) * 9,
         )  # fmt: skip
 
     def _renew_cpu(self) -> None:

@@ -44,7 +44,7 @@ class PortableApplication(Source):
         self._exact_at = -inf
         self._at = self._cores = NAN
         self._seconds = 0.0
-        for name in ("pss_mb", "shared_mb", "file_mb", "swap_mb"):
+        for name in ("pss_mb", "shared_mb", "file_mb", "swap_mb", "swap_ram_mb", "major_faults_s"):
             notes.lose((f"application.{name}",), f"{name} {ELSEWHERE}")
         notes.lose(self.fields[3:5], HISTORY)
         self.work(clock.monotonic())
@@ -93,7 +93,7 @@ class PortableApplication(Source):
         if self._pid not in self._members and not self.lost:
             self.lose(SensorFault(f"process {self._pid} has ended"))
         if self.lost:
-            return (NAN,) * 10
+            return (NAN,) * 12
         if now - self._exact_at >= 60.0:
             self.refine(now)
         if rates:
@@ -104,7 +104,8 @@ class PortableApplication(Source):
         cores = self._cores
         percent = min(100.0, 100.0 * cores / capacity.cpu_cores) if not isnan(cores) else NAN
         used = min(rss, memory)
-        return used, rss, NAN, used, NAN, NAN, NAN, percent, cores, float(len(members))
+        unread = (NAN,) * 5
+        return used, rss, NAN, used, *unread, percent, cores, float(len(members))
 
     def _renew(self, member: _Member, *, cpu: bool) -> bool:
         """Read one process; False when it has ended."""

@@ -66,3 +66,9 @@ def waited_for() -> float:
     """CPU seconds of the children that this very process has waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def own_major_faults() -> int:
+    """Major faults of this very process and of the children it has waited for."""
+    own, children = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return resource.getrusage(own).ru_majflt + resource.getrusage(children).ru_majflt

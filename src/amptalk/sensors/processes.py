@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable
 
 from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled
-from amptalk.sensors.process import Process, waited_for
+from amptalk.sensors.process import Process, own_major_faults, waited_for
 from amptalk.sensors.procstat import (
     PAGE_KIB,
     ProcessStat,
@@ -64,6 +64,8 @@ class ProcessTree:
         self.living = 0
         self.seconds = 0.0
         """CPU time used since this object was made; never steps back."""
+        self.major_faults = 0
+        """Of all members and of the children they have waited for, as of the last renewal."""
         self.generation = 0
         """Grows whenever a process joins or leaves."""
         self.renewal_cost = 0.0
@@ -190,6 +192,7 @@ class ProcessTree:
             self._look_at_hint()
         if self._own and len(self.members) == 1 and _childless():
             self._pending = False
+            self.major_faults = own_major_faults()
             return
         begun = time.thread_time()
         find = descendants_by_children if self._listed else descendants_by_scan
@@ -204,9 +207,11 @@ class ProcessTree:
             stat = stats[pid]
             if stat is not None and pid not in self.members and stat.parent in self.members:
                 self._adopt(pid, stat, first=first)
+        self.major_faults = 0
         for process in self.members.values():
             stat = stats.get(process.pid)
             if stat is not None:
+                self.major_faults += stat.major_faults
                 process.parent = stat.parent
                 if not (self._own and process.pid == self.root):
                     self.seconds += process.settle(stat.waited)

@@ -30,6 +30,8 @@ class ProcessStat(NamedTuple):
     """CPU time of its own, in steps of 10 ms."""
     waited: float
     """CPU time of the children it has waited for."""
+    major_faults: int
+    """Its own and those of the children it has waited for."""
 
     @property
     def started(self) -> float:
@@ -48,6 +50,7 @@ def read_stat(proc: str, pid: int) -> ProcessStat:
             int(words[19]),
             (int(words[11]) + int(words[12])) / _HZ,
             (int(words[13]) + int(words[14])) / _HZ,
+            int(words[9]) + int(words[10]),
         )
     except (IndexError, ValueError):
         raise garbled(path, "fewer or other fields than proc(5) lists") from None

@@ -1,10 +1,13 @@
 """Swapping and thrashing of the device, from `/proc/vmstat`, at the 5 s cadence.
 
-Pages swapped in and out and pages read again soon after reclaim (refaults), in MB/s over the
-time since the last reading. The file is long and printed line by line, so only the part up to
-the last counter needed is read.
+Pages swapped in and out, and pages needed again soon after reclaim (refaults), in MB/s over the
+time since the last reading; faults that had to wait (major faults) a second. The file is long
+and printed line by line, so only the part up to the last counter needed is read.
 
-Before Linux 5.9 there is one `workingset_refault` in place of `_anon` and `_file`.
+A page that goes to zswap is not counted as swapped out until zswap writes it to the device, and
+that is then not a second time; those counters come last and are only read where zswap holds
+something. Before Linux 5.9 there is one `workingset_refault` in place of `_anon` and `_file`, and
+it counts file pages only: no swapped page was tracked.
 """
 
 from __future__ import annotations
@@ -17,28 +20,39 @@ from amptalk.sensors.files import KeptFile, SensorFault, garbled
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
-_IN, _OUT = b"\npswpin ", b"\npswpout "
-_REFAULTS = (b"\nworkingset_refault_anon ", b"\nworkingset_refault_file ", b"\nworkingset_refault ")
-_KEYS = (_IN, _OUT, *_REFAULTS)
+_ANON, _FILE, _OLD = (
+    *(b"\nworkingset_refault_anon ", b"\nworkingset_refault_file "),
+    b"\nworkingset_refault ",
+)
+_IN, _OUT, _FAULTS = b"\npswpin ", b"\npswpout ", b"\npgmajfault "
+_KEYS = (_ANON, _FILE, _OLD, _IN, _OUT, _FAULTS)
+_ZSWAP = (b"\nzswpin ", b"\nzswpout ", b"\nzswpwb ")
 _FIRST = "needs 250 ms of history: a rate is the difference of two readings"
-_STILL = (0.0, 0.0, 0.0)
 _WHOLE = 65536
 _SLACK = 256
 
+Counters = tuple[int, int, int, int, int]
+"""Pages in, out, refaulted, refaulted of files; major faults."""
+_LOST = (NAN,) * 5
+
 
 class SwapSource(Source):
-    """Rates of swapping in, swapping out and refaults."""
+    """Rates of swapping in, swapping out, refaults and major faults."""
 
     name = "device swapping"
-    fields = ("device.swap_in_mb_s", "device.swap_out_mb_s", "device.refault_mb_s")
+    fields = (
+        *("device.swap_in_mb_s", "device.swap_out_mb_s", "device.refault_mb_s"),
+        *("device.refault_file_mb_s", "device.major_faults_s"),
+    )
 
     def __init__(self, roots: Roots, notes: Notes) -> None:
         super().__init__(notes)
         self._file = KeptFile(f"{roots.proc}/vmstat", _WHOLE)
         self._page_mb = os.sysconf("SC_PAGE_SIZE") / 2**20
         self._at = NAN
-        self._last = (0, 0, 0)
-        self.rates = (NAN, NAN, NAN)
+        self._last: Counters = (0, 0, 0, 0, 0)
+        self._zswap = False
+        self.rates: tuple[float, ...] = _LOST
         notes.lose(self.fields, _FIRST)
 
     @property
@@ -46,52 +60,56 @@ class SwapSource(Source):
         """The file that is read."""
         return self._file.path
 
-    def renew(self, now: float) -> None:
-        """Read the counters and renew the rates."""
+    def renew(self, now: float, *, zswap: bool = False) -> None:
+        """Read the counters and renew the rates; `zswap` says whether it holds anything."""
+        if zswap and not self._zswap:
+            self._zswap = True
+            self._at = NAN  # what zswap did since the boot is not of the last 5 s
+            self.rates = _LOST
+            self._notes.lose(self.fields, _FIRST)
         try:
             counters = self._counters()
         except (SensorFault, ValueError) as fault:
             self.lose(fault, self.path)
             self._at = NAN
             self._file.size = _WHOLE
-            self.rates = (NAN, NAN, NAN)
+            self.rates = _LOST
             return
         elapsed = now - self._at
         if elapsed > 0.0:
             if isnan(self.rates[0]):
                 self.gain()
-            came, went, again = _STILL
-            if counters != self._last:
-                scale = self._page_mb / elapsed
-                came, went, again = (
-                    max(0, new - old) * scale for new, old in zip(counters, self._last, strict=True)
-                )
-            self.rates = came, went, again
+            grown = [max(0, new - old) for new, old in zip(counters, self._last, strict=True)]
+            scale = self._page_mb / elapsed
+            self.rates = (*[pages * scale for pages in grown[:4]], grown[4] / elapsed)
             self._notes.origin(self.fields, Provenance("measured", self.path, now))
         elif self.lost:
             self.lost = False
             self._notes.lose(self.fields, _FIRST)
         self._at, self._last = now, counters
 
-    def _counters(self) -> tuple[int, int, int]:
-        counters = _found(b"\n" + self._file.read())
-        if counters is None and self._file.size != _WHOLE:  # lines were added or have grown
+    def _counters(self) -> Counters:
+        keys = _KEYS + _ZSWAP if self._zswap else _KEYS
+        found = _found(b"\n" + self._file.read(), keys)
+        if found is None and self._file.size != _WHOLE:  # lines were added or have grown
             self._file.size = _WHOLE
-            counters = _found(b"\n" + self._file.read())
-        if counters is None:
-            raise garbled(self.path, "pswpin, pswpout or workingset_refault is not in it")
-        self._file.size = counters[3] + _SLACK
-        return counters[:3]
+            found = _found(b"\n" + self._file.read(), keys)
+        if found is None:
+            raise garbled(self.path, "pswpin, pswpout, pgmajfault or workingset_refault is missing")
+        counters, last = found
+        self._file.size = last + _SLACK
+        return counters
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _found(data: bytes) -> tuple[int, int, int, int] | None:
-    """Pages in, out, refaulted, and where the last line needed ends; `None` if one is cut off."""
-    came, went, again, last = -1, -1, -1, 0
-    for key in _KEYS:
+def _found(data: bytes, keys: tuple[bytes, ...]) -> tuple[Counters, int] | None:
+    """The counters, and where the last line needed ends; `None` if one is cut off or missing."""
+    table: dict[bytes, int] = {}
+    last = 0
+    for key in keys:
         start = data.find(key)
         if start < 0:
             continue
@@ -99,12 +117,17 @@ def _found(data: bytes) -> tuple[int, int, int, int] | None:
         end = data.find(b"\n", start)
         if end < 0:
             return None
-        number = int(data[start:end])
+        table[key] = int(data[start:end])
         last = max(last, end)
-        if key is _IN:
-            came = number
-        elif key is _OUT:
-            went = number
-        else:
-            again = max(again, 0) + number
-    return None if min(came, went, again) < 0 else (came, went, again, last)
+    files = table.get(_FILE, table.get(_OLD))
+    if files is None or not {_IN, _OUT, _FAULTS} <= table.keys():
+        return None
+    came, went, written = (table.get(key, 0) for key in _ZSWAP)
+    counters = (
+        table[_IN] + came,
+        table[_OUT] + went - written,
+        files + table.get(_ANON, 0),
+        files,
+        table[_FAULTS],
+    )
+    return counters, last

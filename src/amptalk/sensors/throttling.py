@@ -2,8 +2,9 @@
 
 Covers heat, power caps, under-voltage, capped frequencies, the CPU quota of the control group,
 memory pressure and swapping, at the 5 s cadence. `verdict` is pure; what the hardware says comes
-from `throttling_readers`, the rest from the sample. A cause stays until it was not seen for
-10 s, because most are short and some flags are cleared by the kernel between two readings.
+from `throttling_readers`, the rest from the sample (memory: `thrashing`). A cause stays until it
+was not seen for 10 s, because most are short and some flags are cleared by the kernel between two
+readings.
 
 False means that no cause was seen among those that can be seen here; `unknown` lists the others.
 """
@@ -17,21 +18,14 @@ from typing import NamedTuple
 from amptalk.model.sample import INDEX, Sample
 from amptalk.sensors.report import SensorReport
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.thrashing import memory_findings
 from amptalk.sensors.throttling_readers import Finding, readers
 
 QUOTA_PERCENT = 1.0
 """Share of time held back by the quota that counts."""
-MEMORY_PERCENT = 5.0
-"""Share of time in which every task waited for memory that counts."""
-SWAP_MB_S = 1.0
-"""Swapping in and out, together, that counts."""
 HOLD = 10.0
 """Seconds that a cause is kept after it was last seen: two readings."""
-_READ = (
-    *("container.throttled_percent", "device.pressure_memory_full_percent"),
-    *("device.swap_in_mb_s", "device.swap_out_mb_s"),
-)
-_QUOTA, _MEMORY, _SWAP_IN, _SWAP_OUT = (INDEX[name] for name in _READ)
+_QUOTA = "container.throttled_percent"
 
 
 class Throttling(NamedTuple):
@@ -93,22 +87,15 @@ def verdict(
 def of_sample(sample: Sample, quota_cores: float) -> tuple[Finding, ...]:
     """What a sample says of quota, memory pressure and swapping; `quota_cores` may be `inf`."""
     row, missing = sample.row, sample.missing
-    percent = 0.0 if quota_cores == inf else row[_QUOTA]
-    waiting, swapped = row[_MEMORY], row[_SWAP_IN] + row[_SWAP_OUT]
-    return (
-        _over("cgroup quota", percent, QUOTA_PERCENT, missing.get(_READ[0], ""),
-              f"a quota of {quota_cores:g} cores held it back {percent:.0f} % of the time"),
-        _over("memory pressure", waiting, MEMORY_PERCENT, missing.get(_READ[1], ""),
-              f"every task waited for memory {waiting:.0f} % of the time"),
-        _over("swap", swapped, SWAP_MB_S, missing.get(_READ[2], ""),
-              f"{row[_SWAP_IN]:.1f} MB/s in and {row[_SWAP_OUT]:.1f} MB/s out"),
-    )  # fmt: skip
-
-
-def _over(cause: str, value: float, limit: float, missing: str, text: str) -> Finding:
-    if isnan(value):
-        return Finding(cause, seen=False, text=missing or "it has no value")
-    return Finding(cause, seen=value >= limit, text=text if value >= limit else "")
+    percent = 0.0 if quota_cores == inf else row[INDEX[_QUOTA]]
+    seen = percent >= QUOTA_PERCENT
+    if isnan(percent):
+        text = missing.get(_QUOTA, "it has no value")
+    elif seen:
+        text = f"a quota of {quota_cores:g} cores held it back {percent:.0f} % of the time"
+    else:
+        text = ""
+    return (Finding("cgroup quota", seen=seen, text=text), *memory_findings(sample))
 
 
 class ThrottlingSource:

@@ -89,6 +89,7 @@ def _load(field: str, window: str) -> Metric:
 _USED = {"system.memory.state": "used"}
 _GPU = {"hw.id": "gpu"}
 _HOST = {"hw.id": "host"}
+_MAJOR = {"system.paging.fault.type": "major"}
 
 METRICS: tuple[Metric, ...] = (
     # The device.
@@ -104,6 +105,15 @@ METRICS: tuple[Metric, ...] = (
         {"system.paging.state": "used"},
     ),
     _bytes("amptalk.paging.limit", "device.swap_total_mb", "Swap of the device."),
+    _bytes(
+        "amptalk.linux.swap.compressed.usage", "device.swap_compressed_mb",
+        "Swap in use that lies in RAM, compressed; by its size before compression.",
+    ),
+    _bytes(
+        "amptalk.linux.swap.compressed.memory", "device.swap_ram_mb",
+        "RAM that compressed swap occupies.",
+    ),
+    _bytes("amptalk.linux.swap.disk.usage", "device.swap_disk_mb", "Swap in use on disks."),
     Metric(
         "amptalk.paging.rate", "gauge", "By/s", "Swapped to or from the device.",
         "device.swap_in_mb_s", _MB, {"system.paging.direction": "in"},
@@ -116,6 +126,15 @@ METRICS: tuple[Metric, ...] = (
         "amptalk.linux.memory.refault.rate", "gauge", "By/s",
         "Read again soon after it was reclaimed: the sign of thrashing.",
         "device.refault_mb_s", _MB,
+    ),
+    Metric(
+        "amptalk.linux.memory.refault.file.rate", "gauge", "By/s",
+        "Of these, pages of files: thrashing without swap.", "device.refault_file_mb_s", _MB,
+    ),
+    Metric(
+        "amptalk.paging.fault.rate", "gauge", "{fault}/s",
+        "Faults that had to wait for a disk or for decompression.", "device.major_faults_s", 1.0,
+        _MAJOR,
     ),
     # Without cpu.mode, which the conventions allow: the share that is not idle.
     _ratio("system.cpu.utilization", "device.cpu_percent", "Busy share of all cores."),
@@ -155,6 +174,10 @@ METRICS: tuple[Metric, ...] = (
         "amptalk.container.memory.utilization", "container.memory_percent",
         "Share of that limit in use.",
     ),
+    _bytes(
+        "amptalk.container.memory.swap", "container.swap_mb",
+        "Swapped memory of the control group.",
+    ),
     Metric(
         "container.cpu.usage", "gauge", "{cpu}", "Busy cores of the control group.",
         "container.cpu_cores",
@@ -177,7 +200,7 @@ METRICS: tuple[Metric, ...] = (
     # The application: this process and its descendants.
     _bytes(
         "amptalk.application.memory.usage", "application.memory_mb",
-        "Anonymous and shared memory, each page counted once.",
+        "Anonymous and shared memory, each page counted once, and RAM of compressed swap.",
     ),
     _bytes(
         "amptalk.application.memory.rss", "application.rss_mb",
@@ -191,6 +214,15 @@ METRICS: tuple[Metric, ...] = (
         "Mapped files, which the kernel can take back.",
     ),
     _bytes("amptalk.application.memory.swap", "application.swap_mb", "Memory in swap."),
+    _bytes(
+        "amptalk.application.memory.swap.compressed", "application.swap_ram_mb",
+        "RAM that it occupies as compressed swap.",
+    ),
+    Metric(
+        "amptalk.application.paging.fault.rate", "gauge", "{fault}/s",
+        "Faults that had to wait for a disk or for decompression.",
+        "application.major_faults_s", 1.0, _MAJOR,
+    ),
     _ratio(
         "amptalk.application.cpu.utilization", "application.cpu_percent",
         "Busy share of the cores that the application may use.",

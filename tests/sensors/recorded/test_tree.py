@@ -122,6 +122,7 @@ def test_nothing_is_written_through_a_link(tree: Tree) -> None:
 
 def test_pages_of_another_size_are_converted() -> None:
     vmstat = b"nr_free_pages 8\nworkingset_refault_anon 1\nworkingset_refault_file 1\n"
+    vmstat += b"pgmajfault 9\n"
     with Tree(4 * PAGE) as tree:
         tree.apply(Frame(0.0, {
             "proc/vmstat": vmstat + b"pswpin 10\npswpout 0\n", "proc/7/statm": b"3 2 1 0 0 0 0\n",

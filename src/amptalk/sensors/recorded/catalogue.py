@@ -146,7 +146,7 @@ PLACES = (
     ),
     Place(f"{_CPU}/cpu*/topology", (), ("physical_package_id", "core_id", "die_id")),
     Place("sys/devices/platform/soc*/*firmware", ("get_throttled",)),
-    Place("sys/block/zram*", ("mm_stat", "io_stat"), ("disksize",)),
+    Place("sys/block/zram*", ("mm_stat", "bd_stat", "io_stat"), ("disksize",)),
     Place("sys/module/zswap/parameters", (), ("enabled", "compressor", "max_pool_percent")),
     Place("sys/class/kfd/kfd/topology/nodes/*", (), ("gpu_id", "properties")),
     Place("sys/kernel/debug/nvmap/iovmm", ("clients",)),

@@ -32,7 +32,7 @@ _MEMINFO = (
 )
 _VMSTAT = (
     *("nr_free_pages", "pswpin", "pswpout", "workingset_*", "pgfault", "pgmajfault", "oom_kill"),
-    *("allocstall_*", "pgscan_*", "pgsteal_*", "zswpin", "zswpout"),
+    *("allocstall_*", "pgscan_*", "pgsteal_*", "zswpin", "zswpout", "zswpwb"),
 )
 _CPUINFO = (
     *("processor", "vendor_id", "cpu family", "model", "model name", "stepping", "physical id"),
@@ -41,7 +41,7 @@ _CPUINFO = (
 _MEMORY_STAT = (
     *("anon", "file", "kernel", "shmem", "file_mapped", "*active_*", "slab*", "workingset_*"),
     *("pgmajfault", "cache", "rss", "mapped_file", "swap", "total_cache", "total_rss"),
-    *("total_shmem", "total_mapped_file", "total_swap", "unevictable"),
+    *("total_shmem", "total_mapped_file", "total_swap", "unevictable", "zswap", "zswapped"),
 )
 _STATUS = ("Vm*", "Rss*", "Threads")
 _ROLLUP = ("Rss", "Pss*", "Shared_*", "Private_*", "Anonymous", "Swap*", "Referenced")

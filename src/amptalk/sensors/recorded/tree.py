@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
 _ROOM = 64 * 2**20
-_IN_PAGES = re.compile(rb"(?m)^((?:pswp|workingset_refault)\S* )(\d+)$")
+_IN_PAGES = re.compile(rb"(?m)^((?:pswp|zswp|workingset_refault)\S* )(\d+)$")
 _STATM = re.compile(r"proc/\d+/statm")
 
 
