@@ -1,8 +1,7 @@
 """The whole machine as one view: what each of its sensors says, in the view's order.
 
-Memory is read every tick; CPU and pressure when rates are due; swapping, load, power and
-temperature every 5 s; power and temperature sensors are looked for anew every 60 s. The GPU comes
-from the slow thread.
+Memory is read every tick; CPU and pressure when rates are due; swapping and load every 5 s.
+Power, temperature and the GPU come from the slow thread.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from amptalk.sensors.power import PowerSource
 from amptalk.sensors.pressure import PressureSource
 from amptalk.sensors.report import NAN, Notes, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.swapping import SwapSource
 from amptalk.sensors.temperature import TemperatureSource
 
@@ -27,7 +27,9 @@ _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
 class Device:
     """Everything of `DeviceView`, in its order."""
 
-    def __init__(self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource) -> None:
+    def __init__(  # noqa: PLR0917 - what a part is made of
+        self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource, slow: SlowReader
+    ) -> None:
         self._notes = notes
         self._clock = clock
         self._load_path = f"{roots.proc}/loadavg"
@@ -38,15 +40,15 @@ class Device:
         self._pressure_io = PressureSource(roots, notes, "io")
         self._swapping = SwapSource(roots, notes)
         self._gpu = gpu
-        self._power = PowerSource(roots, notes)
-        self._temperature = TemperatureSource(roots, notes)
+        self._power = PowerSource(roots, notes, clock, slow)
+        self._temperature = TemperatureSource(roots, notes, clock, slow)
         self._rest: tuple[float, ...] = ()
         self.cores = self.total_mb = NAN
         """Online cores and MB of memory, `nan` when unknown."""
         self.per_core: tuple[float, ...] = ()
-        """Percent of each online core, in the kernel's order."""
+        """Percent of each core, at the place of its number; `nan` for one that is offline."""
         self.work(clock.monotonic())
-        gpu.changed = self._compose
+        gpu.changed = self._power.changed = self._temperature.changed = self._compose
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick."""
@@ -90,8 +92,6 @@ class Device:
     def work(self, now: float) -> None:
         """Do what is due every 5 s."""
         self._swapping.renew(now)
-        self._power.renew(now)
-        self._temperature.renew(now)
         self._renew_load(now)
         self._memory.retry()
         for pressure in (self._pressure_cpu, self._pressure_memory, self._pressure_io):
@@ -99,7 +99,7 @@ class Device:
         self._compose()
 
     def discover(self) -> None:
-        """Look for sensors anew, every 60 s."""
+        """Have sensors looked for anew, every 60 s."""
         self._power.discover()
         self._temperature.discover()
 
@@ -130,7 +130,7 @@ class Device:
     def close(self) -> None:
         """Close all descriptors; the next reading opens the files again."""
         for source in (
-            *(self._memory, self._cpu, self._swapping, self._temperature, self._power),
+            *(self._memory, self._cpu, self._swapping),
             *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
         ):
             source.close()

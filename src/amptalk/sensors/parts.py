@@ -43,7 +43,7 @@ class DevicePart(Part, Protocol):
 
     @property
     def per_core(self) -> tuple[float, ...]:
-        """Percent of each online core."""
+        """Percent of each core, at the place of its number."""
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick, renewing rates when they are due."""
@@ -123,7 +123,7 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         application = Application(roots, notes, clock, pid)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
-            Device(roots, notes, clock, source),
+            Device(roots, notes, clock, source, slow),
             application,
             Container(roots, notes, clock, pid),
             source,
