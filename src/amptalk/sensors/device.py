@@ -27,7 +27,7 @@ _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
 class Device:
     """Everything of `DeviceView`, in its order."""
 
-    def __init__(  # noqa: PLR0917 - what a part is made of
+    def __init__(
         self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource, slow: SlowReader
     ) -> None:
         self._notes = notes

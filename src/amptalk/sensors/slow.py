@@ -177,5 +177,3 @@ class SlowReader:
             if forked or job.begun is None or job.done:
                 job.handed, job.due = False, -inf
         self.at = -inf if self._jobs else inf
-
-

@@ -79,6 +79,7 @@ class Job(Generic[T]):
         self._say_at = -inf
 
     def hand_out(self, now: float) -> None:
+        """Prepare for being read."""
         self.sensor.prepare()
         self.handed, self.done, self.begun, self.handed_at = True, False, None, now
 
@@ -116,6 +117,7 @@ class Job(Generic[T]):
         self.due = max(self.handed_at + pause - _EARLY, now + _SHARE * self._cost)
 
     def hangs(self, now: float) -> bool:
+        """Whether it has run into its deadline."""
         begun = self.begun
         return begun is not None and not self.done and now - begun > DEADLINE
 

@@ -135,4 +135,3 @@ def _channels(chip: Chip) -> list[tuple[str, str]]:
         path = f"{base}_average" if exists(f"{base}_average") else f"{base}_input"
         found.append((text_or_nothing(f"{base}_label"), path))
     return found
-

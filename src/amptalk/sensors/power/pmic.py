@@ -24,7 +24,7 @@ _METER = (
 
 
 def watts_of_rails(text: str) -> tuple[float, int]:
-    """Sum of current times voltage, and of how many rails. Raises `SensorFault`.
+    r"""Sum of current times voltage, and of how many rails. Raises `SensorFault`.
 
     >>> watts_of_rails("3V3_A current(1)=0.5A\\n3V3_V volt(9)=3.3V\\nEXT5V_V volt(24)=5.1V")
     (1.65, 1)
