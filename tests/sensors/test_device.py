@@ -161,7 +161,9 @@ def test_a_core_keeps_its_place_while_others_go_and_come(tree: Tree) -> None:
             tree.clock.advance(1)
             sample = suite.read()
             assert sample.device.cpu_count == len(online)
-            assert all(0 <= one <= 100 for one in sample.cpu_percent_per_core if not math.isnan(one))
+            assert all(
+                0 <= one <= 100 for one in sample.cpu_percent_per_core if not math.isnan(one)
+            )
             return sample.cpu_percent_per_core
 
         assert cores(5, 5, 0) == pytest.approx((50, math.nan), nan_ok=True)

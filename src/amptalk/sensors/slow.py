@@ -66,7 +66,7 @@ class SlowReader:
         `ahead` of the others is for what usually answers at once. Returns what a sensor of several
         parts calls in its `read` whenever one has answered: the deadline begins anew.
         """
-        job = Job(sensor, self.clock, ahead=ahead)
+        job = Job(sensor, self.clock, ahead=ahead, paced=self._threads)
         self._jobs.append(job)
         self._jobs.sort(key=lambda one: not one.ahead)
         self.at = -inf

@@ -64,9 +64,10 @@ class SlowSensor(Protocol[T]):
 class Job(Generic[T]):
     """One sensor and where its reading is."""
 
-    def __init__(self, sensor: SlowSensor[T], clock: Clock, *, ahead: bool) -> None:
+    def __init__(self, sensor: SlowSensor[T], clock: Clock, *, ahead: bool, paced: bool) -> None:
         self.sensor = sensor
         self.ahead = ahead
+        self._share = _SHARE if paced else 0.0
         self._clock = clock
         self.due = -inf
         self.handed_at = 0.0
@@ -114,7 +115,7 @@ class Job(Generic[T]):
             self._failures = 0
             self.sensor.take(self._outcome[0], self._answered_at)
             pause = self.sensor.every
-        self.due = max(self.handed_at + pause - _EARLY, now + _SHARE * self._cost)
+        self.due = max(self.handed_at + pause - _EARLY, now + self._share * self._cost)
 
     def hangs(self, now: float) -> bool:
         """Whether it has run into its deadline."""

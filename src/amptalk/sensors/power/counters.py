@@ -162,9 +162,12 @@ class CounterGroup:
 
 
 def renewed(group: CounterGroup | None, counters: Mapping[str, Counter]) -> CounterGroup | None:
-    """The group for what was found: the same one as long as it is of the same devices."""
+    """The group for what was found: the same one as long as it is of the same devices.
+
+    One whose devices are gone is kept, for they may be back; reading it says that they are gone.
+    """
     if not counters:
-        return None
+        return group
     if group is None or list(group.counters) != list(counters):
         return CounterGroup(counters)
     if [one.path for one in group.counters.values()] != [one.path for one in counters.values()]:
