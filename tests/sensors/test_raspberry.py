@@ -215,7 +215,8 @@ def test_the_sum_is_that_of_the_products_in_any_order_of_lines(
 
 @pytest.mark.parametrize(
     "text", ["", "EXT5V_V volt(24)=5.1V", "A_A current(0)=1.0A",
-             "A_A current(0)=-1A\nA_V volt(1)=1V", "A_A current(0)=manyA\nA_V volt(1)=1V", "A_A current(0)=1V\nA_V volt(1)=1V",
+             "A_A current(0)=-1A\nA_V volt(1)=1V", "A_A current(0)=manyA\nA_V volt(1)=1V",
+             "A_A current(0)=1V\nA_V volt(1)=1V",
              "A_A current(0)=nanA\nA_V volt(1)=1V"],
 )  # fmt: skip
 def test_an_answer_that_is_not_as_known_gives_no_part_of_a_sum(text: str) -> None:
