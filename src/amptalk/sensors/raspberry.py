@@ -45,6 +45,8 @@ def firmware(roots: Roots) -> Firmware | None:
     device = f"{roots.dev}/vcio"
 
     def command(text: str) -> str:
+        if roots.recorded:
+            raise SensorFault(f"a recording does not hold what the firmware answers to {text!r}")
         return _by_mailbox(device, text) if exists(device) else _by_program(device, text)
 
     return command
