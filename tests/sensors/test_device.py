@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amptalk.sensors.cpu import CpuSource
 from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.report import Notes
 from amptalk.sensors.roots import Roots
@@ -151,23 +152,50 @@ def test_cpu_counters_that_step_back_never_give_less_than_nothing(tree: Tree) ->
         assert suite.read().cpu_percent == 100.0
 
 
-def test_a_core_going_and_coming_is_noticed(tree: Tree) -> None:
+def test_a_core_keeps_its_place_while_others_go_and_come(tree: Tree) -> None:
     tree.put("proc/stat", cpu_text(0, 0))
     with opened(tree.suite("device")) as suite:
-        tree.put("proc/stat", cpu_text(5, 5, cores=(0,)))
-        tree.clock.advance(1)
-        sample = suite.read()
-        assert sample.device.cpu_count == 1
-        assert sample.cpu_percent_per_core == (50.0,)
-        tree.put("proc/stat", cpu_text(5, 15, cores=(0, 1)))
-        tree.clock.advance(1)
-        sample = suite.read()
-        assert sample.device.cpu_count == 2
-        assert sample.cpu_percent_per_core[0] == 0.0
-        assert math.isnan(sample.cpu_percent_per_core[1])
-        tree.put("proc/stat", cpu_text(15, 15, cores=(0, 1)))
-        tree.clock.advance(1)
-        assert suite.read().cpu_percent_per_core == (100.0, 100.0)
+
+        def cores(busy: int, idle: int, *online: int) -> tuple[float, ...]:
+            tree.put("proc/stat", cpu_text(busy, idle, cores=online))
+            tree.clock.advance(1)
+            sample = suite.read()
+            assert sample.device.cpu_count == len(online)
+            assert all(
+                0 <= one <= 100 for one in sample.cpu_percent_per_core if not math.isnan(one)
+            )
+            return sample.cpu_percent_per_core
+
+        assert cores(5, 5, 0) == pytest.approx((50, math.nan), nan_ok=True)
+        assert cores(5, 15, 0, 1) == pytest.approx((0, math.nan), nan_ok=True)  # its first rate
+        assert cores(15, 15, 0, 1) == (100, 100)
+        assert cores(15, 25, 1) == pytest.approx((math.nan, 0), nan_ok=True)  # no cpu0 in the list
+        assert cores(25, 25, 1) == pytest.approx((math.nan, 100), nan_ok=True)  # not (100,)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sets(st.integers(0, 5), min_size=1), st.integers(0, 30), st.integers(-3, 30)),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rates_stay_between_0_and_100_whatever_goes_comes_and_steps_back(
+    tmp_path: Path, steps: list[tuple[set[int], int, int]]
+) -> None:
+    (tmp_path / "proc").mkdir(exist_ok=True)
+    source = CpuSource(Roots(str(tmp_path / "proc")), Notes({}))
+    busy, idle, seen = 100, 100, 0
+    for online, more_busy, more_idle in steps:
+        busy, idle, seen = busy + more_busy, idle + more_idle, max(seen, *online)
+        (tmp_path / "proc/stat").write_text(cpu_text(busy, idle, tuple(sorted(online))))
+        source.renew()
+        for number, rate in enumerate(source.per_core):
+            assert math.isnan(rate) or (0 <= rate <= 100 and number <= seen)
+        assert math.isnan(source.percent) or 0 <= source.percent <= 100
+        assert source.cores == len(online)
+    source.close()
 
 
 @pytest.mark.parametrize("text", ["", "cpu 1 2\n", "cpu  1 2 3 4\nintr 1\n", "x\nintr\n"])

@@ -21,6 +21,7 @@ from amptalk.sensors.power.counters import (
 )
 from amptalk.sensors.power.trapezoid import Trapezoid
 from amptalk.sensors.report import Notes
+from amptalk.sensors.slow import SlowReader
 from tests.sensors.test_power import HWMON, MICRO, SUPPLY, put, zone
 from tests.sensors.trees import Tree, failing
 
@@ -62,13 +63,16 @@ def test_a_total_is_right_whatever_wraps_and_fails(
                 raise SensorFault("cannot be read")
             return energy % SPAN
 
+    def clock() -> float:
+        return now
+
     energy, now, counted, fails = start, 0.0, start, False
-    group = CounterGroup([Made("energy_uj", SPAN)])
-    group.advance(now)
+    group = CounterGroup({"package-0": Made("energy_uj", SPAN)})
+    group.advance(clock)
     for watts, seconds, lost in steps:
         energy, now, fails = energy + int(watts * seconds * 1e6), now + seconds, lost
         try:
-            group.advance(now)
+            group.advance(clock)
         except SensorFault:
             continue
         counted = energy
@@ -123,9 +127,22 @@ def test_the_total_never_falls_whatever_the_order_of_times(times: list[float]) -
         before = total.joules
 
 
+class Power(PowerSource):
+    """A source that is read by hand, without threads."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.slow = SlowReader(tree.clock, threads=False)
+        super().__init__(tree.roots, Notes({}), tree.clock, self.slow)
+        self.slow.run_due(tree.clock.monotonic())
+
+    def renew(self, now: float) -> None:
+        self._parts.hurry()
+        self.slow.run_due(now)
+
+
 @pytest.fixture
 def source(tree: Tree) -> PowerSource:
-    return PowerSource(tree.roots, Notes({}))
+    return Power(tree)
 
 
 def mark(tree: Tree, source: PowerSource, seconds: float = 0) -> EnergyMark:
@@ -135,7 +152,7 @@ def mark(tree: Tree, source: PowerSource, seconds: float = 0) -> EnergyMark:
 def test_a_counter_is_preferred_to_samples_of_a_meter(tree: Tree) -> None:
     put(tree, f"{SUPPLY}/BAT0", type="Battery", status="Discharging", power_now=20 * MICRO)
     zone(tree, "intel-rapl:0", "package-0", 0)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     source.renew(tree.clock.monotonic())
     first = mark(tree, source)
     zone(tree, "intel-rapl:0", "package-0", 3)
@@ -147,7 +164,7 @@ def test_a_counter_is_preferred_to_samples_of_a_meter(tree: Tree) -> None:
 
 def test_two_marks_around_a_missed_read_still_count_everything(tree: Tree) -> None:
     zone(tree, "intel-rapl:0", "package-0", 10)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     zone(tree, "intel-rapl:0", "package-0", 10)
     tree.put("sys/class/powercap/intel-rapl:0/energy_uj", "")
@@ -161,7 +178,7 @@ def test_two_marks_around_a_missed_read_still_count_everything(tree: Tree) -> No
 
 def test_a_reset_makes_the_energy_of_its_time_unknown(tree: Tree) -> None:
     zone(tree, "intel-rapl:0", "package-0", 1000, max_energy_range_uj=SPAN)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     zone(tree, "intel-rapl:0", "package-0", 1, max_energy_range_uj=SPAN)
     after = mark(tree, source, 5)
@@ -174,7 +191,7 @@ def test_a_reset_makes_the_energy_of_its_time_unknown(tree: Tree) -> None:
 
 def test_energy_of_samples_follows_the_power(tree: Tree) -> None:
     put(tree, HWMON, name="ina3221", in1_label="VDD_IN", in1_input=5000, curr1_input=1000)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     put(tree, HWMON, curr1_input=3000)
     last = mark(tree, source, 4)
@@ -184,7 +201,7 @@ def test_energy_of_samples_follows_the_power(tree: Tree) -> None:
 
 def test_marks_in_quick_succession_read_the_sensor_once(tree: Tree) -> None:
     put(tree, HWMON, name="ina3221", in1_label="VDD_IN", in1_input=5000, curr1_input=1000)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     put(tree, HWMON, curr1_input=9000)
     second = mark(tree, source, 0.2)
@@ -195,7 +212,7 @@ def test_marks_in_quick_succession_read_the_sensor_once(tree: Tree) -> None:
 
 def test_samples_too_far_apart_say_nothing_of_the_time_between(tree: Tree) -> None:
     put(tree, HWMON, name="ina3221", in1_label="VDD_IN", in1_input=5000, curr1_input=1000)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     joules, reason = energy_between(first, mark(tree, source, 60))
     assert math.isnan(joules)  # not the 300 J of a straight line over a minute
@@ -209,7 +226,7 @@ def test_a_counter_that_may_not_be_read_leaves_the_samples(
     zone(tree, "intel-rapl:0", "package-0", 7)
     path = f"{tree.roots.sys}/class/powercap/intel-rapl:0/energy_uj"
     failing(monkeypatch, path, errno.EACCES)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     joules, reason = energy_between(mark(tree, source), mark(tree, source, 2))
     assert (joules, reason) == (10.0, "")
 
@@ -217,10 +234,12 @@ def test_a_counter_that_may_not_be_read_leaves_the_samples(
 def test_a_changed_source_is_a_reason_and_no_sum(tree: Tree) -> None:
     put(tree, f"{SUPPLY}/BAT0", type="Battery", status="Discharging", power_now=20 * MICRO)
     put(tree, "sys/class/hwmon/hwmon1", name="fam15h_power", power1_input=8 * MICRO)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     put(tree, f"{SUPPLY}/BAT0", status="Charging")
-    joules, reason = energy_between(first, mark(tree, source, 1))
+    assert mark(tree, source, 1).reason == "battery gives no power at the moment"
+    source.renew(tree.clock.monotonic())
+    joules, reason = energy_between(first, mark(tree, source))
     assert math.isnan(joules)  # 14 J would be half device, half processor
     assert "source of energy changed" in reason
 
@@ -233,12 +252,13 @@ def test_a_device_without_sensor_gives_the_reason(tree: Tree, source: PowerSourc
 
 def test_a_device_that_gains_a_zone_starts_a_new_total(tree: Tree) -> None:
     zone(tree, "intel-rapl:0", "package-0", 500)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     first = mark(tree, source)
     zone(tree, "intel-rapl:0", "package-0", 600)
     mark(tree, source, 1)
     zone(tree, "intel-rapl:1", "package-1", 10)
     source.discover()
+    source.renew(tree.clock.monotonic())
     joules, reason = energy_between(first, mark(tree, source, 1))
     assert math.isnan(joules)  # not the -100 J of a total that began anew
     assert "changed from RAPL package-0" in reason
@@ -246,7 +266,7 @@ def test_a_device_that_gains_a_zone_starts_a_new_total(tree: Tree) -> None:
 
 def test_threads_may_mark_while_the_loop_reads(tree: Tree) -> None:
     zone(tree, "intel-rapl:0", "package-0", 7)
-    source = PowerSource(tree.roots, Notes({}))
+    source = Power(tree)
     found: list[EnergyMark] = []
 
     def marking() -> None:

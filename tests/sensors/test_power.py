@@ -209,14 +209,6 @@ def test_sockets_of_amd_energy_are_differentiated_and_cores_left_out(tree: Tree)
         assert math.isnan(sample.power_watts)  # a reset: no power of -30 W, and no wrap
 
 
-def test_a_raspberry_pi_5_says_where_its_power_is(tree: Tree) -> None:
-    tree.put("proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0\0")
-    with opened(tree.suite()) as suite:
-        assert "vcgencmd pmic_read_adc" in suite.read().missing["power_watts"]
-        report = next(one for one in suite.describe() if one.name == "device power")
-        assert "ina219" in report.remedy
-
-
 # -- RAPL ---------------------------------------------------------------------
 
 

@@ -2,14 +2,12 @@
 
 import errno
 import math
-import time
 from pathlib import Path
 
 import pytest
 
 from amptalk.model.sample import Sample
 from amptalk.sensors import temperature
-from amptalk.sensors.files import KeptFile
 from amptalk.sensors.suite import SensorSuite
 from tests.sensors.test_power import put
 from tests.sensors.trees import Tree, check_reasons, failing, opened
@@ -127,42 +125,13 @@ def test_zones_of_other_parts_do_not_count(tree: Tree, kind: str) -> None:
     assert math.isnan(seen(tree).temperature_celsius)
 
 
-def test_sensors_on_1_wire_are_never_read(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tree, f"{HWMON}/hwmon1", name="w1_slave_temp", temp1_input=21_000)
-    monkeypatch.setenv(temperature.CHOICE, "w1_slave_temp")
-    read = KeptFile.read
-
-    def watched(file: KeptFile) -> bytes:
-        assert "hwmon1" not in file.path
-        return read(file)
-
-    monkeypatch.setattr(KeptFile, "read", watched)
-    assert "no sensor at all" in seen(tree).missing["temperature_celsius"]
-
-
-def test_a_slow_sensor_is_asked_seldom_and_shows_its_age(
+def test_sensors_on_1_wire_are_read_only_when_asked_for(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zone(tree, 0, "cpu-thermal", 50_000)
-    read, reads = KeptFile.read, 0
-    now = 0.0
-
-    def slow(file: KeptFile) -> bytes:
-        nonlocal reads, now
-        if file.path.endswith("/temp"):
-            reads += 1
-            now += 0.1
-        return read(file)
-
-    monkeypatch.setattr(KeptFile, "read", slow)
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    with opened(tree.suite()) as suite:
-        for _ in range(9):
-            sample = later(tree, suite)
-        assert (reads, sample.temperature_celsius) == (1, 50)
-        assert sample.age("temperature_celsius") == 45
-        later(tree, suite, 60)
-        assert reads == 2
+    put(tree, f"{HWMON}/hwmon1", name="w1_slave_temp", temp1_input=21_000)
+    assert "no temperature sensor" in seen(tree).missing["temperature_celsius"]
+    monkeypatch.setenv(temperature.CHOICE, "w1_slave_temp")
+    assert seen(tree).temperature_celsius == 21
 
 
 @pytest.mark.parametrize("wish", ["acpitz", "NVME Composite", "nvme"])

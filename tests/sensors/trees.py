@@ -80,7 +80,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.roots = Roots(str(root / "proc"), str(root / "sys"))
+        self.roots = Roots(str(root / "proc"), str(root / "sys"), str(root / "dev"))
         self.clock = VirtualClock()
 
     def put(self, path: str, text: str) -> None:
@@ -159,15 +159,23 @@ def check_reasons(sample: Sample) -> None:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, path: str, number: int) -> None:
-    """Make reading `path` through a kept descriptor fail with an errno."""
-    real = os.pread
+    """Make reading `path` fail with an errno, through a kept descriptor or a fresh one."""
+    real, real_read = os.pread, os.read
 
-    def pread(fd: int, size: int, offset: int) -> bytes:
+    def refuse(fd: int) -> None:
         if fd >= 0 and os.readlink(f"/proc/self/fd/{fd}") == path:
             raise OSError(number, os.strerror(number))
+
+    def pread(fd: int, size: int, offset: int) -> bytes:
+        refuse(fd)
         return real(fd, size, offset)
 
+    def read(fd: int, size: int) -> bytes:
+        refuse(fd)
+        return real_read(fd, size)
+
     monkeypatch.setattr(files, "_pread", pread)
+    monkeypatch.setattr(os, "read", read)
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -194,6 +194,7 @@ class Sample:
     provenance: Mapping[str, Provenance]
     """Field name to its origin, for the fields where it is not simply read in this tick."""
     cpu_percent_per_core: tuple[float, ...]
+    """Percent of each core, at the place of its number; `nan` for one that is offline."""
 
     def __init__(  # noqa: PLR0917 - the six parts of a sample
         self,

@@ -3,7 +3,9 @@
 A rate is busy time over all time between two readings. Busy is user, nice, system, irq,
 softirq and steal: time the hypervisor took is not there for us, so it is not idle. Guest time
 is already inside user and nice; waiting for I/O counts as idle. Counters may step back (iowait
-does): differences are at least 0. Frequencies are not covered.
+does): differences are at least 0. A core is known by its number: the value of core 3 stands at
+place 3 whichever others are offline, and one that is offline is `nan` there. Frequencies are not
+covered.
 
 Format: Documentation/filesystems/proc.rst, section 1.8.
 """
@@ -36,6 +38,9 @@ class CpuSource(Source):
         self.cores = NAN
         """Online cores; `nan` when unknown."""
         self.per_core: tuple[float, ...] = ()
+        """Percent of each core, at the place of its number; `nan` for one that is offline."""
+        self._places = 0
+        """Highest number of a core seen so far, and one."""
         notes.lose(("device.cpu_percent",), HISTORY)
 
     def _forget(self) -> None:
@@ -44,6 +49,8 @@ class CpuSource(Source):
         """First words of the lines at the last reading: `cpu`, one for each core, `intr`."""
         self._width = self._count = 1
         """Words in a line of a core; words up to `intr`."""
+        self._numbers: list[int] | None = None
+        """Number of each core listed; `None` when it is its place in the list, as it mostly is."""
         self._cores: list[tuple[slice, int, int]] = []
         """Of each core where its counters are among all words, busy and idle clock ticks."""
 
@@ -90,7 +97,14 @@ class CpuSource(Source):
             if isnan(self.percent):
                 self._notes.find(("device.cpu_percent",))
             self.percent = 100.0 * busy_of_all / time_of_all
-            self.per_core = tuple(rates)
+            self.per_core = tuple(rates) if self._numbers is None else self._placed(rates)
+
+    def _placed(self, rates: list[float]) -> tuple[float, ...]:
+        """Put the rates of the cores that are online at the places of their numbers."""
+        placed = [NAN] * self._places
+        for number, rate in zip(self._numbers or (), rates, strict=False):
+            placed[number] = rate
+        return tuple(placed)
 
     def _verify(self, data: bytes) -> list[bytes]:
         """Learn the layout at the first reading and when a core has gone or come."""
@@ -113,6 +127,9 @@ class CpuSource(Source):
             for at, line in zip(range(width + 1, self._count, width), lines[1:], strict=False)
         ]
         self.cores = float(len(self._cores))
+        numbers = [int(line[0][3:]) for line in lines[1:]]
+        self._places = max(self._places, max(numbers) + 1)
+        self._numbers = None if numbers == list(range(self._places)) else numbers
         self._file.size = 2 * data.index(b"\nintr ") + _SLACK
         return data.split(None, self._count)
 

@@ -1,8 +1,7 @@
 """The whole machine as one view: what each of its sensors says, in the view's order.
 
-Memory is read every tick; CPU and pressure when rates are due; swap space, swapping, load, power
-and temperature every 5 s; power and temperature sensors are looked for anew every 60 s. The GPU
-comes from the slow thread.
+Memory is read every tick; CPU and pressure when rates are due; swap space, swapping and load
+every 5 s. Power, temperature and the GPU come from the slow thread.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from amptalk.sensors.power import PowerSource
 from amptalk.sensors.pressure import PressureSource
 from amptalk.sensors.report import NAN, Notes, SourceInfo
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.swapping import SwapSource
 from amptalk.sensors.swapspace import SwapSpace
 from amptalk.sensors.temperature import TemperatureSource
@@ -27,8 +27,14 @@ _LOAD = ("device.load_1m", "device.load_5m", "device.load_15m")
 class Device:
     """Everything of `DeviceView`, in its order."""
 
-    def __init__(
-        self, roots: Roots, notes: Notes, clock: Clock, gpu: GpuSource, space: SwapSpace
+    def __init__(  # noqa: PLR0917 - what the parts share
+        self,
+        roots: Roots,
+        notes: Notes,
+        clock: Clock,
+        gpu: GpuSource,
+        space: SwapSpace,
+        slow: SlowReader,
     ) -> None:
         self._notes = notes
         self._clock = clock
@@ -41,15 +47,15 @@ class Device:
         self._space = space
         self._swapping = SwapSource(roots, notes)
         self._gpu = gpu
-        self._power = PowerSource(roots, notes)
-        self._temperature = TemperatureSource(roots, notes)
+        self._power = PowerSource(roots, notes, clock, slow)
+        self._temperature = TemperatureSource(roots, notes, clock, slow)
         self._rest: tuple[float, ...] = ()
         self.cores = self.total_mb = NAN
         """Online cores and MB of memory, `nan` when unknown."""
         self.per_core: tuple[float, ...] = ()
-        """Percent of each online core, in the kernel's order."""
+        """Percent of each core, at the place of its number; `nan` for one that is offline."""
         self.work(clock.monotonic())
-        gpu.changed = self._compose
+        gpu.changed = self._power.changed = self._temperature.changed = self._compose
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick."""
@@ -95,8 +101,6 @@ class Device:
         memory = self._memory
         self._space.renew(now)
         self._swapping.renew(now, zswap=memory.zswap is not None and memory.zswap[1] > 0.0)
-        self._power.renew(now)
-        self._temperature.renew(now)
         self._renew_load(now)
         memory.retry()
         for pressure in (self._pressure_cpu, self._pressure_memory, self._pressure_io):
@@ -104,7 +108,7 @@ class Device:
         self._compose()
 
     def discover(self) -> None:
-        """Look for sensors anew, every 60 s."""
+        """Have sensors looked for anew, every 60 s."""
         self._power.discover()
         self._temperature.discover()
 
@@ -136,7 +140,7 @@ class Device:
     def close(self) -> None:
         """Close all descriptors; the next reading opens the files again."""
         for source in (
-            *(self._memory, self._cpu, self._space, self._swapping, self._temperature, self._power),
+            *(self._memory, self._cpu, self._space, self._swapping),
             *(self._pressure_cpu, self._pressure_memory, self._pressure_io),
         ):
             source.close()

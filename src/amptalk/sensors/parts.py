@@ -49,7 +49,7 @@ class DevicePart(Part, Protocol):
 
     @property
     def per_core(self) -> tuple[float, ...]:
-        """Percent of each online core."""
+        """Percent of each core, at the place of its number."""
 
     def read(self, now: float, *, rates: bool) -> tuple[float, ...]:
         """Read one tick, renewing rates when they are due."""
@@ -141,7 +141,7 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         application = Application(roots, notes, clock, pid, space)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         return Parts(
-            Device(roots, notes, clock, source, space),
+            Device(roots, notes, clock, source, space, slow),
             application,
             Container(roots, notes, clock, pid, space),
             source,

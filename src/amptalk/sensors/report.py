@@ -44,6 +44,8 @@ class SourceInfo(NamedTuple):
     """Files of this sensor whose reading is worth timing."""
     seldom: bool = False
     """True when the files are not read each tick."""
+    cost_us: float = 0.0
+    """What a reading took, for what is read on the slow thread and timed there."""
 
 
 class Notes:
@@ -135,3 +137,7 @@ class Source:
         """Note that the fields have values."""
         self.lost = False
         self._notes.find(self.fields)
+
+
+def nothing() -> None:
+    """Nobody wants to know."""

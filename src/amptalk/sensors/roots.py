@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 
 class Roots(NamedTuple):
-    """Folders in the place of `/proc` and `/sys`."""
+    """Folders in the place of `/proc`, `/sys` and `/dev`."""
 
     proc: str = "/proc"
     sys: str = "/sys"
+    dev: str = "/dev"
     recorded: bool = False
     """True for a recording: then no driver of this machine may be asked in its place (NVML)."""
 

@@ -1,11 +1,12 @@
 """All sensors together: one `read` a tick gives one immutable sample, and never raises.
 
 Three cadences: every tick (device memory, memory and processes of the application, memory of
-the control group), every 5 s (membership, swapping, file cache, control group, power,
-temperature, capacity) and every 60 s (exact memory, limits, looking for sensors anew). What is
-slow (GPU) is read on a thread of its own (`slow`) and carries its age. Rates (CPU, pressure,
-throttling) are taken over at least 250 ms: a faster tick keeps the last ones. The
-constructor takes the first counters, so the first read has rates when 50 ms have passed since.
+the control group), every 5 s (membership, swapping, file cache, control group, capacity) and
+every 60 s (exact memory, limits). What may be slow (GPU, power, temperature, the hardware's flags
+of throttling) is found and read on a thread of its own (`slow`) and carries its age. Rates (CPU,
+pressure) are taken over at least 250 ms: a faster tick keeps the last ones. The constructor takes
+the first counters, so the first read has rates when 50 ms have passed since. The first read waits
+up to 5 ms for power and temperature; no other waits for anything.
 
 It does not pace itself (`loop`) and does not judge (`limits`).
 """
@@ -13,7 +14,6 @@ It does not pace itself (`loop`) and does not judge (`limits`).
 from __future__ import annotations
 
 import os
-import time
 from math import isnan, nan
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SCOPES = tuple(SHOWN)
 _SHORT = len(ScopeView._fields)
 _FIRST_RATE = 0.05
+_FIRST_WAIT = 0.005
+"""Seconds that the first read may wait for what was handed to the slow thread before it."""
 _RATE = 0.25
 _MEDIUM = 5.0
 _SLOW = 60.0
@@ -103,9 +105,11 @@ class SensorSuite:
             self._roots, self._notes, self._clock, pid, self._slow, self._gpu_choice
         )
         self._device, self._application, self._container, self._gpu = parts
-        self._throttling = ThrottlingSource(self._roots)
+        self._throttling = ThrottlingSource(self._roots, self._slow)
         self._application.exclude(self._excluded)
         now = self._clock.monotonic()
+        self._slow.run_due(now)
+        self._first = True
         self._bounds: tuple[float | Limit, ...] = ()
         self.capacity = effective_capacity((), ())
         """What 100 % of CPU and memory mean here; renewed every 5 s."""
@@ -120,11 +124,12 @@ class SensorSuite:
         self._renew_capacity()
         self._application.read(now, self.capacity, self._device.cores, rates=True)
         self._container.read(self._device.total_mb, self._device.cores, rates=True)
-        if now >= self._slow.at:
-            self._slow.run_due(now)
 
     def read(self) -> Sample:
         """Read one tick. Never raises for a sensor's fault: its fields are then missing."""
+        if self._first:
+            self._first = False
+            self._slow.settle(_FIRST_WAIT, ahead=True)
         now = self._clock.monotonic()
         medium = now >= self._medium_at
         if medium:
@@ -151,7 +156,7 @@ class SensorSuite:
         sample = Sample(
             self._clock.time(), now, row, notes.missing, notes.provenance, source.per_core
         )
-        if medium:
+        if medium or self._throttling.fresh:
             quota = self._container.limits[0].amount
             self._throttling.renew(sample, quota, self._gpu.throttling())
         return sample
@@ -173,7 +178,7 @@ class SensorSuite:
         return self._device.energy(self._clock.monotonic())
 
     def throttling(self) -> Throttling:
-        """Whether the machine is slower than it could be, as of at most 5 s ago."""
+        """Whether the machine is slower than it could be, as last judged: every 5 s or sooner."""
         return self._throttling.verdict
 
     def gpus(self) -> tuple[Gpu, ...]:
@@ -252,17 +257,10 @@ class SensorSuite:
             reports.append(
                 SensorReport(
                     info.name, info.fields, value_text(self._row, info.fields), info.source,
-                    cost_us(info.paths), reason, remedy,
+                    info.cost_us or cost_us(info.paths), reason, remedy,
                 )
             )  # fmt: skip
-        return (*reports, *self._gpu.reports(), self._throttling_report())
-
-    def _throttling_report(self) -> SensorReport:
-        """Renew the verdict, which also tells what a reading costs."""
-        begun = time.thread_time()
-        self._throttling.renew(self.read(), self._container.limits[0].amount)
-        cost = time.thread_time() - begun
-        return self._throttling.report()._replace(cost_us=cost * 1e6)
+        return (*reports, *self._gpu.reports(), self._throttling.report())
 
     def reopen(self) -> None:
         """Open everything anew: in a forked child descriptors still point to the parent."""

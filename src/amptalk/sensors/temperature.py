@@ -1,4 +1,4 @@
-"""THE temperature of the device, at the 5 s cadence.
+"""THE temperature of the device, read on the slow thread at the 5 s cadence.
 
 One sensor is chosen, of the first kind in this order that gives a value:
 
@@ -8,28 +8,44 @@ One sensor is chosen, of the first kind in this order that gives a value:
 4. another thermal zone (`acpitz`); 5. another chip.
 
 Of several alike, such as two packages, the hottest. `AMPTALK_TEMPERATURE` chooses another one
-by name or label. Batteries, drives, GPUs, wireless parts and zones known to show a constant
-(`PMIC-Die`, `INT3400`) count only when chosen so. A sensor that is off (EAGAIN) or says what
-cannot be is passed over for that reading.
+by name or label. Batteries, drives, GPUs, wireless parts, sensors on 1-Wire and zones known to
+show a constant (`PMIC-Die`, `INT3400`) count only when chosen so.
 
-A reading may be slow on a bus: such a sensor is read again after 500 times what it took, and
-its last value carries its age until then. Sensors on 1-Wire, which take a second, are not read.
+A sensor that is off (EAGAIN), hangs or says what cannot be is passed over, and the next one
+counts; where it comes from says so. One that is gone is looked for at once: it may be back under
+another number.
 """
 
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
 
+from amptalk.clock import Clock
 from amptalk.model.sample import Provenance
 from amptalk.sensors.files import SensorFault
-from amptalk.sensors.report import NAN, Notes, Source, SourceInfo
+from amptalk.sensors.hwmon import GONE
+from amptalk.sensors.in_parts import Ask, InParts
+from amptalk.sensors.report import NAN, Notes, Source, SourceInfo, nothing
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.thermometers import NEVER, Thermometer, thermometers
 
 CHOICE = "AMPTALK_TEMPERATURE"
 _AT_MOST = 32
-_BACK_OFF = 500.0
+_SEARCH = "looking for sensors"
+
+
+class _Seen(NamedTuple):
+    """The temperature as one pass found it."""
+
+    sensor: Thermometer
+    celsius: float
+    at: float
+    silent: tuple[str, ...]
+    """Sensors that count before it and do not answer."""
 
 
 class TemperatureSource(Source):
@@ -38,28 +54,58 @@ class TemperatureSource(Source):
     name = "device temperature"
     fields = ("device.temperature_celsius",)
 
-    def __init__(self, roots: Roots, notes: Notes) -> None:
+    def __init__(self, roots: Roots, notes: Notes, clock: Clock, slow: SlowReader) -> None:
         super().__init__(notes)
         self._roots = roots
+        self._clock = clock
         self._sensors: list[Thermometer] = []
+        self._others: tuple[str, ...] = ()
         self._unknown: SensorFault | None = None
-        self._last: tuple[Thermometer, float, float] | None = None
+        self._seen: _Seen | None = None
+        self._search_due = True
+        self._stays_gone = False
+        self._lost_all = False
+        """True while there are no sensors and there were some."""
         self.value = NAN
-        self.discover()
+        self.changed: Callable[[], None] = nothing
+        """Called when `value` has changed."""
+        self.lose(SensorFault("the temperature has not been read yet"))
+        self._parts = InParts(slow, self.name, self._read, self._take, self._miss)
 
     def discover(self) -> None:
-        """Look for sensors anew (at start and every 60 s); back-offs of known ones go on."""
-        known = {one.key: one for one in self._sensors}
-        self.close()
-        found = thermometers(self._roots)
+        """Look for sensors anew at the next reading (every 60 s)."""
+        self._search_due = True
+
+    def _read(self, ask: Ask) -> _Seen | SensorFault:
+        """Do one pass, on the slow thread."""
+        if self._search_due or self._lost_all:
+            self._search_due = False
+            self._search(ask)
+        seen, gone = self._hottest(ask)
+        if gone and not self._stays_gone:
+            self._search(ask)
+            seen, gone = self._hottest(ask)
+        self._stays_gone = gone
+        if isinstance(seen, SensorFault):
+            return seen
+        if seen.sensor.limits is None:
+            with suppress(SensorFault):
+                ask(f"limits of {seen.sensor.key}", seen.sensor.read_limits)
+        return seen
+
+    def _search(self, ask: Ask) -> None:
+        """Find sensors; limits of known ones are kept."""
+        known = {one.key: one.limits for one in self._sensors}
+        try:
+            found = ask(_SEARCH, lambda: thermometers(self._roots))
+        except SensorFault:
+            self._search_due = True
+            return
         for sensor in found:
-            if sensor.key in known:
-                sensor.not_before = known[sensor.key].not_before
+            sensor.limits = known.get(sensor.key)
         self._sensors = self._wanted(found)[:_AT_MOST]
-        if self._last is not None:
-            key = self._last[0].key
-            same = next((one for one in self._sensors if one.key == key), None)
-            self._last = None if same is None else (same, *self._last[1:])
+        self._lost_all = not self._sensors and (bool(known) or self._lost_all)
+        self._others = tuple(dict.fromkeys(one.label for one in found))
 
     def _wanted(self, found: list[Thermometer]) -> list[Thermometer]:
         """The sensor that was asked for by name, else all that may count."""
@@ -83,61 +129,59 @@ class TemperatureSource(Source):
             one.rank = 0
         return chosen
 
-    def renew(self, now: float) -> None:
-        """Read the temperature; with nothing to read, nothing is done until `discover` finds it."""
-        if self.lost and not self._sensors:
-            return
-        try:
-            sensor, celsius, at = self._hottest(now)
-        except SensorFault as fault:
-            self.value = NAN
-            self._last = None
-            self.lose(self._unknown or fault)
-            return
-        self._last = sensor, celsius, at
-        self.value = celsius
-        self.gain()
-        limits = f" ({sensor.limits})" if sensor.limits else ""
-        self._notes.origin(self.fields, Provenance("measured", f"{sensor.key}{limits}", at))
-
-    def _hottest(self, now: float) -> tuple[Thermometer, float, float]:
-        """The hottest of the first rank that has a value, and when it was read."""
-        best: tuple[Thermometer, float, float] | None = None
-        fault = None
+    def _hottest(self, ask: Ask) -> tuple[_Seen | SensorFault, bool]:
+        """The hottest of the first rank that has a value, and whether a sensor was gone."""
+        best: _Seen | None = None
+        fault, gone = self._unknown, False
+        silent: list[str] = []
         for sensor in self._sensors:
-            if best is not None and sensor.rank > best[0].rank:
+            if best is not None and sensor.rank > best.sensor.rank:
                 break
-            if now < sensor.not_before:
-                last = self._last
-                if last is not None and last[0] is sensor and (best is None or last[1] > best[1]):
-                    best = last
-                continue
-            begun = time.monotonic()
+            at = self._clock.monotonic()
             try:
-                celsius = sensor.celsius()
+                celsius = ask(sensor.key, sensor.celsius)
             except SensorFault as error:
-                fault = error
+                fault = fault or error
+                gone = gone or error.number in GONE
+                if sensor.key in self._parts.apart:
+                    silent.append(sensor.key)
                 continue
-            finally:
-                sensor.not_before = now + _BACK_OFF * (time.monotonic() - begun)
-            if best is None or celsius > best[1]:
-                best = sensor, celsius, now
-        if best is None:
-            folders = f"{self._roots.sys}/class/thermal and {self._roots.sys}/class/hwmon"
-            raise fault or SensorFault(f"no temperature sensor in {folders}")
-        return best
+            if best is None or celsius > best.celsius:
+                best = _Seen(sensor, celsius, at, ())
+        if best is not None:
+            return best._replace(silent=tuple(silent)), gone
+        folders = f"{self._roots.sys}/class/thermal and {self._roots.sys}/class/hwmon"
+        nowhere = self._parts.apart.get(_SEARCH, SensorFault(f"no temperature sensor in {folders}"))
+        return fault or nowhere, gone
+
+    def _take(self, seen: _Seen | SensorFault, _at: float) -> None:
+        if isinstance(seen, SensorFault):
+            self._miss(seen)
+            return
+        self._seen = seen
+        self.value = seen.celsius
+        self.gain()
+        limits = f" ({seen.sensor.limits})" if str(seen.sensor.limits or "") else ""
+        silent = f"; {' and '.join(seen.silent)} does not answer" if seen.silent else ""
+        source = f"{seen.sensor.key}{limits}{silent}"
+        self._notes.origin(self.fields, Provenance("measured", source, seen.at))
+        self.changed()
+
+    def _miss(self, fault: SensorFault) -> None:
+        self.value = NAN
+        self._seen = None
+        self.lose(fault)
+        self.changed()
 
     def info(self) -> SourceInfo:
         """Name the sensor, for the report."""
-        paths = tuple(sensor.file.path for sensor in self._sensors)
-        folders = f"{self._roots.sys}/class/thermal, {self._roots.sys}/class/hwmon"
-        source = folders
-        if self._last is not None:
-            sensor = self._last[0]
-            source = ", ".join(filter(None, (sensor.key, sensor.limits, sensor.file.path)))
-        return SourceInfo(self.name, self.fields, source, paths, seldom=True)
-
-    def close(self) -> None:
-        """Close the files."""
-        for sensor in self._sensors:
-            sensor.file.close()
+        source = f"{self._roots.sys}/class/thermal, {self._roots.sys}/class/hwmon"
+        if self._seen is not None:
+            sensor = self._seen.sensor
+            source = ", ".join(filter(None, (sensor.key, str(sensor.limits or ""), sensor.path)))
+            others = [label for label in self._others if label != sensor.label]
+            if others:
+                source += f"; there are also {', '.join(others)} ({CHOICE} chooses)"
+        return SourceInfo(
+            self.name, self.fields, source, seldom=True, cost_us=self._parts.cost_us
+        )  # fmt: skip

@@ -1,8 +1,10 @@
 """The temperature sensors of a machine: which there are, where, and what their limits are.
 
 Thermal zones with their trip points, and hwmon chips with their labels and limits. A sensor is
-known by name, label and the device it sits on, since the numbers of zones and chips move from
-boot to boot. Which one counts is chosen in `temperature`.
+known by name, label and the device it sits on, since the numbers of zones and chips move, from
+boot to boot and when a driver is loaded anew. Finding them reads names only, which the kernel
+keeps; limits may come from the device and are read once a sensor counts. Which one counts is
+chosen in `temperature`.
 
 Formats: Documentation/ABI/testing/sysfs-class-thermal, Documentation/hwmon/sysfs-interface.rst
 (m°C).
@@ -10,10 +12,13 @@ Formats: Documentation/ABI/testing/sysfs-class-thermal, Documentation/hwmon/sysf
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import isnan, nan
+from typing import NamedTuple
 
-from amptalk.sensors.files import KeptFile, SensorFault, listing, read_number
-from amptalk.sensors.hwmon import Chip, chips, text_or_nothing
+from amptalk.sensors.files import SensorFault, listing, read_number, read_once
+from amptalk.sensors.hwmon import Chip, check, chips, text_or_nothing
 from amptalk.sensors.roots import Roots
 
 LOWEST, HIGHEST = -40_000, 150_000
@@ -26,17 +31,40 @@ _PROCESSOR_CHIPS = ("coretemp", "k10temp", "k8temp", "zenpower", "cpu_thermal", 
 _NOT_THE_DEVICE = (
     *("pmic-die", "int3400", "bat", "nvme", "drivetemp", "iwl", "wifi", "phy", "ath", "mt79"),
     *("charger", "usb", "gpu", "amdgpu", "nouveau", "radeon", "i915", "xe", "jc42", "spd5118"),
+    *("w1_slave_temp", "w1_therm", "ds18"),  # on 1-Wire, where a reading takes a second
 )
-_ONE_WIRE = ("w1_slave_temp", "w1_therm", "ds18")
 _WHOLE_CHIP = ("package", "physical", "tdie", "tctl")
 
 
+class Limits(NamedTuple):
+    """What the kernel does about a temperature; °C, `nan` where it says nothing."""
+
+    slows_at: float = nan
+    """It slows the device down: the lowest `passive` trip point, or a chip's `max`."""
+    stops_at: float = nan
+    """It stops the device: the lowest `critical` trip point, or a chip's `crit`."""
+
+    def __str__(self) -> str:
+        """Give the known ones in words, nothing without any."""
+        known = (("slows at", self.slows_at), ("stops at", self.stops_at))
+        return ", ".join(f"{words} {limit:g} °C" for words, limit in known if not isnan(limit))
+
+
 class Thermometer:
-    """One sensor; it remembers what it last said, for when it must not be asked."""
+    """One sensor."""
 
-    __slots__ = ("critical", "file", "high", "key", "label", "name", "not_before", "rank")
+    __slots__ = ("_check", "_read_limits", "key", "label", "limits", "name", "path", "rank")
 
-    def __init__(self, rank: int, name: str, label: str, key: str, path: str) -> None:
+    def __init__(  # noqa: PLR0917 - what a sensor is known by, and how it is read
+        self,
+        rank: int,
+        name: str,
+        label: str,
+        key: str,
+        path: str,
+        check: Callable[[], None],
+        limits: Callable[[], Limits],
+    ) -> None:
         self.rank = rank
         self.name = name
         """Type of the zone, or name of the chip."""
@@ -44,37 +72,33 @@ class Thermometer:
         """Name with the label of the sensor."""
         self.key = key
         """Label and device: the same sensor has the same key after every boot."""
-        self.file = KeptFile(path, 64)
-        self.high = self.critical = nan
-        """°C at which the kernel slows the device and stops it; `nan` where it says none."""
-        self.not_before = -1e9
-        """Monotonic seconds before which it must not be read again."""
+        self.path = path
+        self.limits: Limits | None = None
+        """`None` until they were read."""
+        self._check = check
+        self._read_limits = limits
 
     def celsius(self) -> float:
         """Read it. Raises `SensorFault`, also for what cannot be a temperature."""
-        data = self.file.read()
+        self._check()
+        data = read_once(self.path)
         try:
             value = int(data)
         except ValueError:
-            raise SensorFault(f"{self.file.path} says {data[:40]!r}, no number") from None
+            raise SensorFault(f"{self.path} says {data[:40]!r}, no number") from None
         if not LOWEST <= value <= HIGHEST:
-            raise SensorFault(f"{self.file.path} says {value / 1000:g} °C, which cannot be")
+            raise SensorFault(f"{self.path} says {value / 1000:g} °C, which cannot be")
         if value == 0:
-            raise SensorFault(f"{self.file.path} says exactly 0 °C, as a sensor without power does")
+            raise SensorFault(f"{self.path} says exactly 0 °C, as a sensor without power does")
         return value / 1000.0
 
-    @property
-    def limits(self) -> str:
-        """Its limits in words, empty without any."""
-        known = (("slows at", self.high), ("stops at", self.critical))
-        return ", ".join(f"{words} {limit:g} °C" for words, limit in known if not isnan(limit))
+    def read_limits(self) -> None:
+        """Read its limits; those that cannot be read or be are left out."""
+        self.limits = self._read_limits()
 
 
 def thermometers(roots: Roots) -> list[Thermometer]:
-    """Every sensor that may be read on the tick, those that count first.
-
-    1-Wire sensors are not among them: one reading takes up to a second.
-    """
+    """Every sensor, those that count first."""
     found = [*_zones(roots.sys), *_chips(roots.sys)]
     found.sort(key=lambda one: one.rank)
     return found
@@ -88,34 +112,37 @@ def _zones(sys: str) -> list[Thermometer]:
             continue
         path = f"{folder}/{number}"
         kind = text_or_nothing(f"{path}/type") or number
-        if kind.lower().startswith(_ONE_WIRE):
-            continue
         same = sum(1 for one in found if one.name == kind)
         key = f"{kind} #{same + 1}" if same else kind
-        zone = Thermometer(_rank_of_zone(kind), kind, kind, key, f"{path}/temp")
-        _trip_points(zone, path)
-        found.append(zone)
+        found.append(
+            Thermometer(
+                _rank_of_zone(kind), kind, kind, key, f"{path}/temp",
+                partial(check, f"{path}/type", "" if kind == number else kind),
+                partial(_trip_points, path),
+            )
+        )  # fmt: skip
     return found
 
 
-def _trip_points(zone: Thermometer, path: str) -> None:
+def _trip_points(path: str) -> Limits:
     """Take the lowest trip point that slows (`passive`) and that stops (`critical`)."""
+    slows = stops = nan
     for entry in listing(path):
         if entry.startswith("trip_point_") and entry.endswith("_type"):
             kind = text_or_nothing(f"{path}/{entry}")
             limit = _limit(f"{path}/{entry[:-4]}temp")
-            if kind == "passive" and not limit >= zone.high:
-                zone.high = limit
-            elif kind == "critical" and not limit >= zone.critical:
-                zone.critical = limit
+            if kind == "passive" and not limit >= slows:
+                slows = limit
+            elif kind == "critical" and not limit >= stops:
+                stops = limit
+    return Limits(slows, stops)
 
 
 def _chips(sys: str) -> list[Thermometer]:
     found = []
     for chip in chips(sys):
-        if not chip.name or chip.name.startswith(_ONE_WIRE) or "w1_bus_master" in chip.place:
-            continue
-        found += _of_chip(chip)
+        if chip.name:
+            found += _of_chip(chip)
     return found
 
 
@@ -138,10 +165,17 @@ def _of_chip(chip: Chip) -> list[Thermometer]:
         label = f"{chip.name} {labels[one]}".strip()
         key = f"{label} at {chip.place}/{one}" if chip.place else f"{label} {one}"
         file = f"{chip.folder}/{one}"
-        sensor = Thermometer(_rank_of_chip(chip.name), chip.name, label, key, f"{file}_input")
-        sensor.high, sensor.critical = _limit(f"{file}_max"), _limit(f"{file}_crit")
-        found.append(sensor)
+        found.append(
+            Thermometer(
+                _rank_of_chip(chip.name), chip.name, label, key, f"{file}_input",
+                chip.check, partial(_chip_limits, file),
+            )
+        )  # fmt: skip
     return found
+
+
+def _chip_limits(file: str) -> Limits:
+    return Limits(_limit(f"{file}_max"), _limit(f"{file}_crit"))
 
 
 def _limit(path: str) -> float:

@@ -1,10 +1,10 @@
 """One verdict: is the machine slower than it could be, since when, and why.
 
 Covers heat, power caps, under-voltage, capped frequencies, the CPU quota of the control group,
-memory pressure and swapping, at the 5 s cadence. `verdict` is pure; what the hardware says comes
-from `throttling_readers`, the rest from the sample (memory: `thrashing`). A cause stays until it
-was not seen for 10 s, because most are short and some flags are cleared by the kernel between two
-readings.
+memory pressure and swapping, at the 5 s cadence (2 s on a Raspberry Pi). `verdict` is pure; what
+the hardware says comes from `throttling_readers` by the slow thread, the rest from the sample
+(memory: `thrashing`). A cause stays until it was not seen for 10 s, because most are short and some
+flags are cleared by the kernel between two readings; `occurred` keeps it for good.
 
 False means that no cause was seen among those that can be seen here; `unknown` lists the others.
 """
@@ -16,10 +16,21 @@ from math import inf, isnan
 from typing import NamedTuple
 
 from amptalk.model.sample import INDEX, Sample
+from amptalk.sensors.files import SensorFault
+from amptalk.sensors.in_parts import Ask, InParts
 from amptalk.sensors.report import SensorReport
 from amptalk.sensors.roots import Roots
+from amptalk.sensors.slow import CADENCE, SlowReader
 from amptalk.sensors.thrashing import memory_findings
-from amptalk.sensors.throttling_readers import Finding, readers
+from amptalk.sensors.throttling_pi import EVERY, Flags, VoltageAlarm
+from amptalk.sensors.throttling_readers import (
+    Coolers,
+    Finding,
+    Frequencies,
+    OverCurrent,
+    ProcessorCounters,
+    Reader,
+)
 
 QUOTA_PERCENT = 1.0
 """Share of time held back by the quota that counts."""
@@ -39,6 +50,8 @@ class Throttling(NamedTuple):
     """Why, each as `cause: what was seen`."""
     unknown: tuple[str, ...]
     """Causes that cannot be seen here, each as `cause: why not`."""
+    occurred: tuple[str, ...] = ()
+    """Causes seen since the start, present ones too, in the order in which they were first seen."""
 
 
 class Known(NamedTuple):
@@ -81,7 +94,9 @@ def verdict(
     since = None
     if slower:
         since = before.since if before is not None and before.slower else time
-    return Throttling(slower, since, reasons, unknown), kept
+    earlier = () if before is None else before.occurred
+    occurred = tuple(dict.fromkeys((*earlier, *kept)))
+    return Throttling(slower, since, reasons, unknown, occurred), kept
 
 
 def of_sample(sample: Sample, quota_cores: float) -> tuple[Finding, ...]:
@@ -98,37 +113,73 @@ def of_sample(sample: Sample, quota_cores: float) -> tuple[Finding, ...]:
     return (Finding("cgroup quota", seen=seen, text=text), *memory_findings(sample))
 
 
-class ThrottlingSource:
-    """Keeps the verdict of one machine up to date."""
+def _unseen(causes: Iterable[str], fault: SensorFault) -> list[Finding]:
+    return [Finding(cause, seen=False, text=fault.reason) for cause in causes]
 
-    def __init__(self, roots: Roots) -> None:
-        self._readers = readers(roots)
+
+class ThrottlingSource:
+    """Keeps the verdict of one machine up to date; the hardware is read on the slow thread."""
+
+    def __init__(self, roots: Roots, slow: SlowReader) -> None:
+        pi = Flags(roots), VoltageAlarm(roots)
+        self._pi = pi
+        self._readers: tuple[Reader, ...] = (
+            *(ProcessorCounters(roots), *pi),
+            *(OverCurrent(roots), Coolers(roots), Frequencies(roots)),
+        )
+        self._search_due = True
         self._held: dict[str, Known] = {}
+        self._findings: list[Finding] = []
+        self.fresh = False
+        """True when the hardware was read since the last verdict."""
         self.verdict = Throttling(None, None, (), ("everything: not read yet",))
-        self.discover()
-        for reader in self._readers:
-            reader.read()  # counters tell by their difference
+        self._miss(SensorFault("not read yet"))
+        self._parts = InParts(slow, "throttling", self._read, self._take, self._miss)
 
     def discover(self) -> None:
-        """Look for flags and counters anew (at start and every 60 s)."""
+        """Look for flags and counters anew at the next reading (every 60 s)."""
+        self._search_due = True
+
+    def _read(self, ask: Ask) -> list[Finding]:
+        """Do one pass, on the slow thread."""
+        search, self._search_due = self._search_due, False
+        findings: list[Finding] = []
         for reader in self._readers:
-            reader.discover()
+            try:
+                if search or reader.gone:
+                    ask(reader.name, reader.discover)
+                findings += ask(reader.name, reader.read)
+            except SensorFault as fault:
+                findings += _unseen(reader.causes, fault)
+        return findings
+
+    def _take(self, findings: list[Finding], _at: float) -> None:
+        self._parts.every = EVERY if any(one.there for one in self._pi) else CADENCE
+        self._findings, self.fresh = findings, True
+
+    def _miss(self, fault: SensorFault) -> None:
+        causes = dict.fromkeys(cause for reader in self._readers for cause in reader.causes)
+        self._findings = _unseen(causes, fault)
+        self.fresh = True
 
     def renew(self, sample: Sample, quota_cores: float, of_gpu: Iterable[Finding] = ()) -> None:
-        """Read the hardware's flags and counters and judge them with the sample and the GPU."""
-        findings = [finding for reader in self._readers for finding in reader.read()]
+        """Judge the hardware's flags and counters, as last read, with the sample and the GPU."""
+        findings = [one for one in self._findings if self.fresh or not one.seen]
         findings += (*of_sample(sample, quota_cores), *of_gpu)
+        self.fresh = False
         now, time = sample.monotonic, sample.time
         self.verdict, self._held = verdict(self.verdict, self._held, findings, now, time)
 
     def report(self) -> SensorReport:
         """Say the verdict as a row of the report."""
-        slower, _since, reasons, unknown = self.verdict
+        slower, _since, reasons, unknown, occurred = self.verdict
         text = "; ".join(reasons) if slower else "not slower than it could be"
         if unknown:
             text += f" (cannot be seen here: {', '.join(one.partition(':')[0] for one in unknown)})"
+        if occurred and not slower:
+            text += f"; since the start it was, by {', '.join(occurred)}"
         return SensorReport(
             "throttling", (), "" if slower is None else text,
-            "flags and counters of the processor, GPU, control group, pressure, swapping", 0.0,
-            "; ".join(unknown) if slower is None else "", "",
+            "flags and counters of the processor, GPU, control group, pressure, swapping",
+            self._parts.cost_us, "; ".join(unknown) if slower is None else "", "",
         )  # fmt: skip

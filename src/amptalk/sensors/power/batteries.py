@@ -3,6 +3,7 @@
 All discharging batteries are added, those of mice and keyboards (scope `Device`) left out.
 While a charger is online they give a part at most, and say nothing here. The sign is not
 trusted: the ABI has discharging negative, many drivers show it without sign; `status` tells.
+Batteries and chargers come and go with their cables: they are looked for at each reading.
 A power too small or too large for a device points to a driver with another unit: it is refused,
 never rescaled.
 
@@ -10,6 +11,8 @@ Format: Documentation/ABI/testing/sysfs-class-power (µW, µA, µV).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from amptalk.model.sample import Method
 from amptalk.sensors.files import SensorFault, exists, garbled, listing, read_number, read_text
@@ -24,11 +27,12 @@ _LEAST, _MOST = 0.05, 1000.0
 class Batteries:
     """All batteries that feed the device."""
 
+    name = "battery"
+
     def __init__(self, roots: Roots) -> None:
         self._folder = f"{roots.sys}/class/power_supply"
         self._batteries: list[str] = []
         self._chargers: list[str] = []
-        self.discover()
 
     def discover(self) -> None:
         """Look for batteries and chargers anew."""
@@ -41,8 +45,9 @@ class Batteries:
             elif kind == "Battery" and text_or_nothing(f"{path}/scope") != "Device":
                 self._batteries.append(path)
 
-    def read(self, _now: float) -> Reading | None:
+    def read(self, _clock: Callable[[], float]) -> Reading | None:
         """Power that the batteries give; `None` when none does, or a charger is online."""
+        self.discover()
         if not self._batteries:
             return None
         if any(text_or_nothing(path) not in {"", "0"} for path in self._chargers):
@@ -62,9 +67,6 @@ class Batteries:
     def paths(self) -> tuple[str, ...]:
         """Files of the batteries."""
         return tuple(f"{folder}/status" for folder in self._batteries)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
 
 
 def _watts(folder: str) -> tuple[float, Method]:

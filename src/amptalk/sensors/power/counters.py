@@ -3,18 +3,22 @@
 A counter that went back has wrapped or was reset (by a suspend, or its driver loaded anew).
 It counts as a wrap only when the power this implies is plausible, and only when no second wrap
 can have happened since the last reading; otherwise the energy of that time is unknown. A read
-that fails changes nothing: the next one covers the whole time since the last that did not.
+that fails changes nothing: the next one covers the whole time since the last that did not. A
+counter whose device was gone starts anew when it is back; the time between is unknown.
 
 Format: Documentation/power/powercap/powercap.rst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping
 from itertools import count
 from math import isnan, nan
 
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import SensorFault, garbled, read_once
+from amptalk.sensors.hwmon import GONE
+from amptalk.sensors.power.meter import NotYetError
 
 PLAUSIBLE_WATTS = 2000.0
 """No processor or platform with such a counter takes more."""
@@ -24,6 +28,10 @@ LONGEST = 15.0
 """Seconds after which two readings do not tell the power now: three of the cadence."""
 _JITTER = 0.01
 """Seconds by which the times of reading and counting may differ."""
+_PATIENCE = 0.25
+"""Seconds to wait for another thread that is reading the same counters."""
+_TOO_LONG = 1.0
+"""Seconds of a reading after which it cannot be told which moment it is of."""
 serials = count(1)
 """Numbers for sums of energy, so that two of them are never mistaken for one."""
 
@@ -46,19 +54,27 @@ def difference(
 
 
 class Counter:
-    """One counter file."""
+    """One counter file; `check` raises `SensorFault` when it has become another device's."""
 
-    __slots__ = ("_file", "path", "span", "wrap_watts")
+    __slots__ = ("check", "path", "span", "wrap_watts")
 
-    def __init__(self, path: str, span: int = 0, wrap_watts: float = PLAUSIBLE_WATTS) -> None:
+    def __init__(
+        self,
+        path: str,
+        span: int = 0,
+        wrap_watts: float = PLAUSIBLE_WATTS,
+        check: Callable[[], None] | None = None,
+    ) -> None:
         self.path = path
         self.span = span
         self.wrap_watts = wrap_watts
-        self._file = KeptFile(path, 64)
+        self.check = check
 
     def read(self) -> int:
         """Microjoules. Raises `SensorFault`."""
-        data = self._file.read()
+        if self.check is not None:
+            self.check()
+        data = read_once(self.path)
         try:
             value = int(data)
         except ValueError:
@@ -67,16 +83,13 @@ class Counter:
             raise garbled(self.path, f"an energy of {value} µJ")
         return value
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
 
 class CounterGroup:
-    """Counters that belong together, such as one for each package."""
+    """Counters that belong together, such as one for each package; any thread may advance it."""
 
-    def __init__(self, counters: Sequence[Counter]) -> None:
-        self.counters = tuple(counters)
+    def __init__(self, counters: Mapping[str, Counter]) -> None:
+        self.counters = dict(counters)
+        """By a name that stays when their numbers move."""
         self.serial = next(serials)
         self.joules = 0.0
         """Energy since the first reading, as far as it is known."""
@@ -86,41 +99,77 @@ class CounterGroup:
         self._values: tuple[int, ...] = ()
         self._power = nan
         self._power_from = (nan, 0.0, 0.0)
+        self._lock = threading.Lock()
 
-    def advance(self, now: float) -> None:
-        """Read the counters. Raises `SensorFault`, and then takes nothing from any of them."""
-        values = tuple([counter.read() for counter in self.counters])
-        if not self._values:
-            self._at, self._values = now, values
-            self._power_from = now, 0.0, 0.0
-            return
-        elapsed = max(0.0, now - self._at)
+    def advance(self, clock: Callable[[], float]) -> float:
+        """Read the counters; when that was. Raises `SensorFault`, and then takes from none."""
+        if not self._lock.acquire(timeout=_PATIENCE):
+            raise SensorFault(f"{self._path()} is being read by another thread and does not answer")
+        try:
+            return self._advance(clock)
+        except SensorFault as fault:
+            if fault.number in GONE:
+                self._values = ()
+            raise
+        finally:
+            self._lock.release()
+
+    def _advance(self, clock: Callable[[], float]) -> float:
+        now = clock()
+        values = tuple([counter.read() for counter in self.counters.values()])
+        if clock() - now > _TOO_LONG:
+            raise SensorFault(f"{self._path()} took more than {_TOO_LONG:g} s to read")
+        elapsed = 0.0 if isnan(self._at) else max(0.0, now - self._at)
+        self._at = now if isnan(self._at) else max(now, self._at)
+        before, self._values = self._values, values
+        if not before:
+            self.unknown += elapsed
+            return now
         joules = 0.0
-        for counter, old, new in zip(self.counters, self._values, values, strict=True):
+        for counter, old, new in zip(self.counters.values(), before, values, strict=True):
             step = difference(old, new, elapsed, counter.span, counter.wrap_watts)
             if step is None:
                 self.unknown += max(elapsed, _JITTER)
-                joules = 0.0
-                break
+                return now
             joules += step
         self.joules += joules
-        self._at, self._values = max(now, self._at), values
+        return now
 
-    def watts(self, now: float) -> float:
+    def replace(self, counters: Mapping[str, Counter]) -> None:
+        """Go on with the same devices under other numbers: their counters start anew."""
+        with self._lock:
+            self.counters = dict(counters)
+            self._values = ()
+
+    def watts(self, clock: Callable[[], float]) -> float:
         """Mean power since it was last told, at least 0.25 s ago. Raises `SensorFault`."""
-        self.advance(now)
+        now = self.advance(clock)
         at, joules, unknown = self._power_from
-        if now - at >= SHORTEST:
+        if isnan(at):
+            self._power_from = now, self.joules, self.unknown
+        elif now - at >= SHORTEST:
             known = self.unknown == unknown and now - at <= LONGEST
             self._power = (self.joules - joules) / (now - at) if known else nan
             self._power_from = now, self.joules, self.unknown
         if isnan(self._power):
-            raise SensorFault(
-                f"{self.counters[0].path} needs two plausible readings to tell power from energy"
+            raise NotYetError(
+                f"{self._path()} needs two plausible readings to tell power from energy"
             )
         return self._power
 
-    def close(self) -> None:
-        """Close the files."""
-        for counter in self.counters:
-            counter.close()
+    def _path(self) -> str:
+        return next(iter(self.counters.values())).path
+
+
+def renewed(group: CounterGroup | None, counters: Mapping[str, Counter]) -> CounterGroup | None:
+    """The group for what was found: the same one as long as it is of the same devices.
+
+    One whose devices are gone is kept, for they may be back; reading it says that they are gone.
+    """
+    if not counters:
+        return group
+    if group is None or list(group.counters) != list(counters):
+        return CounterGroup(counters)
+    if [one.path for one in group.counters.values()] != [one.path for one in counters.values()]:
+        group.replace(counters)
+    return group

@@ -12,9 +12,11 @@ GPUs, drives and memory are parts of the device and not used. Only one of `power
 
 from __future__ import annotations
 
-from amptalk.sensors.files import SensorFault, exists, listing
+from collections.abc import Callable
+
+from amptalk.sensors.files import exists, listing
 from amptalk.sensors.hwmon import Chip, chips, text_or_nothing
-from amptalk.sensors.power.counters import Counter, CounterGroup
+from amptalk.sensors.power.counters import Counter, CounterGroup, renewed
 from amptalk.sensors.power.meter import Reading, microwatts
 from amptalk.sensors.roots import Roots
 
@@ -36,9 +38,9 @@ class HwmonPower:
     def __init__(self, roots: Roots, kind: str) -> None:
         self._sys = roots.sys
         self._kind = kind
-        self._files: tuple[str, ...] = ()
+        self.name = f"hwmon power of the {kind}"
+        self._channels: tuple[tuple[Chip, str], ...] = ()
         self.source = ""
-        self.discover()
 
     def discover(self) -> None:
         """Look for chips anew."""
@@ -59,66 +61,70 @@ class HwmonPower:
             chosen = [one for one in found if one[0].name.startswith(_BOARD)]
             chosen = chosen if len(chosen) == 1 else []
             covers = "the one meter of the board; what it feeds is not known"
-        self._files = tuple(path for _chip, _label, path in chosen)
+        self._channels = tuple((chip, path) for chip, _label, path in chosen)
         names = dict.fromkeys(f"{chip.key} {label}".strip() for chip, label, _path in chosen)
         self.source = f"{' + '.join(names)}: {covers}"
 
-    def read(self, _now: float) -> Reading | None:
+    def read(self, _clock: Callable[[], float]) -> Reading | None:
         """Power of the chips; one that fails leaves no sum."""
-        if not self._files:
+        if not self._channels:
             return None
-        watts = sum([microwatts(path) for path in self._files])
-        return Reading(watts, "measured" if len(self._files) == 1 else "derived", self.source)
+        watts = 0.0
+        for chip, path in self._channels:
+            chip.check()
+            watts += microwatts(path)
+        return Reading(watts, "measured" if len(self._channels) == 1 else "derived", self.source)
 
     def paths(self) -> tuple[str, ...]:
         """Files of the chips."""
-        return self._files
-
-    def close(self) -> None:
-        """Nothing is kept open."""
+        return tuple(path for _chip, path in self._channels)
 
 
 class SocketEnergy:
     """The sockets of `amd_energy`, which counts what a processor of AMD's Zen takes."""
 
+    name = "amd_energy"
     source = "amd_energy sockets: processor only"
 
     def __init__(self, roots: Roots) -> None:
         self._sys = roots.sys
         self._files: tuple[str, ...] = ()
         self.group: CounterGroup | None = None
-        self.discover()
 
     def discover(self) -> None:
-        """Look for sockets anew; counting goes on when they are the same."""
-        files = tuple(
-            f"{chip.folder}/{entry[:-5]}input"
+        """Look for sockets anew; the total goes on when they are the same."""
+        counters = {
+            f"{chip.key} {label}": Counter(path, check=chip.check)
             for chip in chips(self._sys)
             if chip.name == "amd_energy"
-            for entry in listing(chip.folder)
-            if entry.startswith("energy")
-            and entry.endswith("_label")
-            and text_or_nothing(f"{chip.folder}/{entry}").startswith("Esocket")
-        )
-        if files != self._files:
-            self.close()
-            self._files = files
-            self.group = CounterGroup([Counter(path) for path in files]) if files else None
+            for label, path in _sockets(chip)
+        }
+        self._files = tuple(counter.path for counter in counters.values())
+        self.group = renewed(self.group, counters)
 
-    def read(self, now: float) -> Reading | None:
+    def read(self, clock: Callable[[], float]) -> Reading | None:
         """Power of the sockets."""
         if self.group is None:
             return None
-        return Reading(self.group.watts(now), "derived", self.source)
+        return Reading(self.group.watts(clock), "derived", self.source)
 
     def paths(self) -> tuple[str, ...]:
         """Files of the counters."""
         return self._files
 
-    def close(self) -> None:
-        """Close the files."""
-        if self.group is not None:
-            self.group.close()
+
+def _sockets(chip: Chip) -> list[tuple[str, str]]:
+    """Label and file of the energy of each socket."""
+    labels = {
+        entry[:-6]: text_or_nothing(f"{chip.folder}/{entry}")
+        for entry in listing(chip.folder)
+        if entry.startswith("energy") and entry.endswith("_label")
+    }
+    return [
+        (label, f"{chip.folder}/{entry}_input")
+        for entry, label in labels.items()
+        if label.startswith("Esocket")
+    ]
 
 
 def _channels(chip: Chip) -> list[tuple[str, str]]:
@@ -134,14 +140,3 @@ def _channels(chip: Chip) -> list[tuple[str, str]]:
         path = f"{base}_average" if exists(f"{base}_average") else f"{base}_input"
         found.append((text_or_nothing(f"{base}_label"), path))
     return found
-
-
-def raspberry_pi_5(roots: Roots) -> SensorFault | None:
-    """Say why a Raspberry Pi 5, which measures its rails, has no power here."""
-    if "Raspberry Pi 5" not in text_or_nothing(f"{roots.proc}/device-tree/model"):
-        return None
-    return SensorFault(
-        "a Raspberry Pi 5 tells the power of its rails only through `vcgencmd pmic_read_adc`, "
-        "a program to start and no file to read; the 5 V peripherals are not in it",
-        ADD_METER,
-    )

@@ -11,10 +11,11 @@ carrier board is not included. A meter whose rails have no names tells nothing o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from amptalk.sensors.files import exists, garbled, listing, read_number, read_text
-from amptalk.sensors.hwmon import chips, text_or_nothing
+from amptalk.sensors.hwmon import check, chips, text_or_nothing
 from amptalk.sensors.power.meter import Reading
 from amptalk.sensors.roots import Roots
 
@@ -26,9 +27,12 @@ class _Rail(NamedTuple):
     label: str
     paths: tuple[str, ...]
     """One file in mW, or a pair in mV and mA."""
+    label_path: str
+    """What says `label`, as long as the number of the chip is still this one's."""
     enable: str = ""
 
     def watts(self) -> float:
+        check(self.label_path, self.label)
         if self.enable and text_or_nothing(self.enable) == "0":
             return 0.0
         if len(self.paths) == 1:
@@ -43,11 +47,12 @@ class _Rail(NamedTuple):
 class Ina3221:
     """The rails of all meters of the board."""
 
+    name = "INA3221"
+
     def __init__(self, roots: Roots) -> None:
         self._sys = roots.sys
         self._rails: list[_Rail] = []
         self.source = ""
-        self.discover()
 
     def discover(self) -> None:
         """Look for rails anew."""
@@ -58,7 +63,7 @@ class Ina3221:
         covers = "whole device" if at_input else "rails of the module, without the carrier board"
         self.source = f"INA3221 {labels}: {covers}"
 
-    def read(self, _now: float) -> Reading | None:
+    def read(self, _clock: Callable[[], float]) -> Reading | None:
         """Power at the input, or of all rails together; one that fails leaves no sum."""
         if not self._rails:
             return None
@@ -69,9 +74,6 @@ class Ina3221:
     def paths(self) -> tuple[str, ...]:
         """Files of the rails."""
         return tuple(path for rail in self._rails for path in rail.paths)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
 
 
 def _iio(folder: str) -> list[_Rail]:
@@ -86,7 +88,7 @@ def _iio(folder: str) -> list[_Rail]:
                     label = text_or_nothing(f"{path}/{entry}")
                     if _connected(label):
                         file = f"{path}/in_power{entry[10:]}_input"
-                        found.append(_Rail(label, (file,)))
+                        found.append(_Rail(label, (file,), f"{path}/{entry}"))
     return found
 
 
@@ -96,11 +98,12 @@ def _hwmon(sys: str) -> list[_Rail]:
         if chip.name != "ina3221":
             continue
         for number in _CHANNELS:
-            label = text_or_nothing(f"{chip.folder}/in{number}_label")
+            named = f"{chip.folder}/in{number}_label"
+            label = text_or_nothing(named)
             if _connected(label):
                 pair = (f"{chip.folder}/in{number}_input", f"{chip.folder}/curr{number}_input")
                 enable = f"{chip.folder}/in{number}_enable"
-                found.append(_Rail(label, pair, enable if exists(enable) else ""))
+                found.append(_Rail(label, pair, named, enable if exists(enable) else ""))
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from amptalk.model.sample import Method
-from amptalk.sensors.files import garbled, read_number
+from amptalk.sensors.files import SensorFault, garbled, read_number
 
 
 class Reading(NamedTuple):
@@ -20,20 +21,25 @@ class Reading(NamedTuple):
 class Meter(Protocol):
     """One source of power."""
 
+    name: str
+    """What it is called where it does not answer."""
+
     def discover(self) -> None:
         """Look for the source anew."""
 
-    def read(self, now: float) -> Reading | None:
+    def read(self, clock: Callable[[], float]) -> Reading | None:
         """Read the power now; `None` where this source says nothing of it at the moment.
 
-        Raises `SensorFault` when the source is there and cannot be read.
+        Counters take the time of their reading from `clock`. Raises `SensorFault` when the source
+        is there and cannot be read.
         """
 
     def paths(self) -> tuple[str, ...]:
         """Files that a reading takes."""
 
-    def close(self) -> None:
-        """Close descriptors that are kept."""
+
+class NotYetError(SensorFault):
+    """The power needs a second reading of a counter, which can come soon."""
 
 
 def microwatts(path: str) -> float:

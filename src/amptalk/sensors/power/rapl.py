@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import errno
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 
 from amptalk.sensors.files import SensorFault, listing, read_number
-from amptalk.sensors.hwmon import text_or_nothing
-from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup
+from amptalk.sensors.hwmon import check, text_or_nothing
+from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup, renewed
 from amptalk.sensors.power.meter import Reading
 from amptalk.sensors.roots import Roots
 
@@ -47,28 +49,23 @@ class _Rapl(ABC):
         self._roots = roots
         self._folders: dict[str, str] = {}
         self.group: CounterGroup | None = None
-        self.discover()
 
     @abstractmethod
     def wanted(self, zones: dict[str, str]) -> dict[str, str]:
         """The zones of this meter, by name."""
 
     def discover(self) -> None:
-        """Look for zones anew; counting goes on when they are the same."""
-        folders = self.wanted(_zones(f"{self._roots.sys}/class/powercap"))
-        if folders == self._folders:
-            return
-        self.close()
-        self._folders = folders
-        counters = [_counter(folder) for folder in folders.values()]
-        self.group = CounterGroup(counters) if counters else None
+        """Look for zones anew; the total goes on when they are the same."""
+        self._folders = self.wanted(_zones(f"{self._roots.sys}/class/powercap"))
+        counters = {name: _counter(folder) for name, folder in self._folders.items()}
+        self.group = renewed(self.group, counters)
 
-    def watts(self, now: float) -> float | None:
+    def watts(self, clock: Callable[[], float]) -> float | None:
         """Power of the zones; `None` without any. Raises `SensorFault`."""
         if self.group is None:
             return None
         try:
-            return self.group.watts(now)
+            return self.group.watts(clock)
         except SensorFault as fault:
             if fault.number in {errno.EACCES, errno.EPERM}:
                 raise SensorFault(fault.reason, REMEDY, fault.number) from None
@@ -78,14 +75,11 @@ class _Rapl(ABC):
         """Files of the counters."""
         return tuple(f"{folder}/energy_uj" for folder in self._folders.values())
 
-    def close(self) -> None:
-        """Close the files."""
-        if self.group is not None:
-            self.group.close()
-
 
 class Packages(_Rapl):
     """The processor alone."""
+
+    name = "RAPL packages"
 
     def wanted(self, zones: dict[str, str]) -> dict[str, str]:
         """One zone for each package; for each die of it where dies count apart."""
@@ -101,15 +95,16 @@ class Packages(_Rapl):
         """What is read and what it covers."""
         return f"RAPL {' + '.join(self._folders)}: processor only"
 
-    def read(self, now: float) -> Reading | None:
+    def read(self, clock: Callable[[], float]) -> Reading | None:
         """Power of the packages."""
-        watts = self.watts(now)
+        watts = self.watts(clock)
         return None if watts is None else Reading(watts, "derived", self.source)
 
 
 class Platform(_Rapl):
     """The whole device, where its maker wired `psys`."""
 
+    name = "RAPL psys"
     source = "RAPL psys: whole device"
 
     def __init__(self, roots: Roots, packages: Packages) -> None:
@@ -123,13 +118,13 @@ class Platform(_Rapl):
         """Take the zone of the platform."""
         return {"psys": zones["psys"]} if "psys" in zones else {}
 
-    def read(self, now: float) -> Reading | None:
+    def read(self, clock: Callable[[], float]) -> Reading | None:
         """Power of the platform, `None` where it is not believed."""
         if not self.believed or self.group is None:
             return None
-        watts = self.watts(now)
+        watts = self.watts(clock)
         try:
-            inside = self._packages.watts(now)
+            inside = self._packages.watts(clock)
         except SensorFault:
             inside = None
         if watts is None:
@@ -155,8 +150,9 @@ def _counter(folder: str) -> Counter:
             except SensorFault:
                 continue
     limit = max(limits) / 1e6 * _ABOVE_LIMIT
-    path = f"{folder}/energy_uj"
-    return Counter(path, span, min(limit, PLAUSIBLE_WATTS) if limit > 0 else PLAUSIBLE_WATTS)
+    most = min(limit, PLAUSIBLE_WATTS) if limit > 0 else PLAUSIBLE_WATTS
+    named = f"{folder}/name"
+    return Counter(f"{folder}/energy_uj", span, most, partial(check, named, text_or_nothing(named)))
 
 
 def _zones(folder: str) -> dict[str, str]:

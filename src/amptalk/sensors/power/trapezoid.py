@@ -22,9 +22,11 @@ class Trapezoid:
         """Seconds that are not in `joules`."""
         self.at = nan
         """When power was last added."""
+        self.read_at = nan
+        """When it was last read, not only held."""
         self.watts = nan
 
-    def add(self, now: float, watts: float) -> None:
+    def add(self, now: float, watts: float, *, read: bool = True) -> None:
         """Take a sample; one from before the last is taken as of the last."""
         elapsed = now - self.at
         if elapsed > LONGEST:
@@ -33,4 +35,6 @@ class Trapezoid:
             self.joules += elapsed * (self.watts + watts) / 2.0
         if not elapsed < 0.0:  # also the nan of the first sample
             self.at = now
+        if read:
+            self.read_at = self.at
         self.watts = watts
