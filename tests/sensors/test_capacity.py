@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amptalk.sensors.capacity import Capacity, Limit, effective_capacity
 from amptalk.sensors.suite import SensorSuite
-from tests.sensors.trees import Tree, opened
+from tests.sensors.trees import STAT, Tree, opened
 
 amounts = st.one_of(st.floats(0.01, 1e6), st.just(math.inf), st.just(math.nan))
 
@@ -41,6 +41,18 @@ def test_the_machine_alone_is_the_capacity_outside_of_groups(tree: Tree) -> None
     with opened(tree.suite()) as suite:
         capacity = suite.capacity
     assert capacity == Capacity(2.0, "2 online CPUs", 8000000 / 1024, "total memory of the device")
+
+
+def test_the_capacity_changes_with_the_processors_that_are_online(tree: Tree) -> None:
+    with opened(tree.suite()) as suite:
+        tree.put("proc/stat", STAT.replace("cpu1 100 0 50 800 50 0 0 0 25 0\n", ""))
+        tree.clock.advance(1)
+        assert suite.read().device.cpu_count == 1
+        assert suite.capacity[:2] == (1.0, "1 online CPUs")
+        tree.put("proc/stat", STAT)
+        tree.clock.advance(1)
+        assert suite.read().device.cpu_count == 2
+        assert suite.capacity[:2] == (2.0, "2 online CPUs")
 
 
 def test_affinity_lowers_the_capacity_of_this_process() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import shutil
 import time
 from pathlib import Path
 
@@ -205,6 +206,30 @@ def test_a_sensor_keeps_its_name_when_its_number_moves(tree: Tree, tmp_path: Pat
         entry.unlink()
     chip(11)
     assert origin(seen(tree)) == first == "coretemp Package id 0 at platform/coretemp.0/temp1"
+
+
+def test_a_chip_is_not_mistaken_for_the_one_that_got_its_number(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chip(number: int, address: str, name: str, celsius: int) -> Path:
+        folder = f"sys/devices/i2c-0/0-{address}/hwmon/hwmon{number}"
+        put(tree, folder, name=name, temp1_input=celsius * 1000)
+        (tree.root / HWMON).mkdir(parents=True, exist_ok=True)
+        link = tree.root / HWMON / f"hwmon{number}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(tree.root / folder)
+        return tree.root / folder
+
+    first = chip(0, "0048", "lm75", 45)
+    monkeypatch.setenv(temperature.CHOICE, "lm75")
+    with opened(tree.suite()) as suite:
+        assert later(tree, suite).temperature_celsius == 45
+        failing(monkeypatch, f"{first}/temp1_input (deleted)", errno.ENODEV)
+        shutil.rmtree(first)
+        chip(0, "0049", "tmp102", 88)
+        chip(1, "0048", "lm75", 46)
+        assert "temp1_input does not exist" in later(tree, suite).missing["temperature_celsius"]
+        assert later(tree, suite, 60).temperature_celsius == 46
 
 
 def test_the_report_names_the_sensor_and_its_limits(tree: Tree) -> None:

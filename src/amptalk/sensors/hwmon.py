@@ -14,9 +14,10 @@ from amptalk.sensors.files import SensorFault, listing, read_text
 
 
 class Chip(NamedTuple):
-    """One folder of `class/hwmon`."""
+    """One entry of `class/hwmon`."""
 
     folder: str
+    """Below its device: gone with the chip, while its number may be another chip's by then."""
     name: str
     """Empty for an ACPI power meter of older kernels, which has no name of its own."""
     place: str
@@ -34,7 +35,7 @@ def chips(sys: str) -> list[Chip]:
     devices = os.path.realpath(f"{sys}/devices") + "/"
     found = []
     for number in listing(folder):
-        path = f"{folder}/{number}"
+        path = os.path.realpath(f"{folder}/{number}")
         place = os.path.realpath(f"{path}/device")
         place = place[len(devices) :] if place.startswith(devices) else ""
         found.append(Chip(path, text_or_nothing(f"{path}/name"), place))

@@ -133,9 +133,12 @@ class SensorSuite:
             self._rates_at = now
             self._rates_after = _RATE
         self.rates_fresh = rates
-        source, capacity = self._device, self.capacity
+        source = self._device
         device = source.read(now, rates=rates)
         cores = source.cores
+        if rates and cores != self._bounds[0]:
+            self._renew_capacity()
+        capacity = self.capacity
         application = self._application.read(now, capacity, cores, rates=rates)
         container = self._container.read(source.total_mb, cores, rates=rates)
         rest = (*application, self._gpu.application_mb, *container, *device)
