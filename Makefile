@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types check wheel bench clean
+.PHONY: demo test test-vm lint types check wheel bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q
+
+# The tests of tests/vm/guest on a real kernel in QEMU; ARGS="-k hwmon" goes to pytest there.
+test-vm: $(VENV)/.installed
+	$(BIN)/python -m tests.vm -- $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
