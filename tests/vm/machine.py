@@ -21,7 +21,7 @@ from tests.vm.needs import Unavailable, find
 HERE = Path(__file__).resolve().parent
 MEMORY_MB = 1024
 DISK_MB = 256
-DISK_BYTES_S = 4 * 2**20
+DISK_BYTES_S = 8 * 2**20
 """What the throttled disk carries in both directions together."""
 TAIL = 40
 """Lines of the console that are shown of a run that died."""
