@@ -56,7 +56,7 @@ def _run(machine: Machine, arguments: Sequence[str]) -> str:
     machine.prepare([sys.executable, *_PYTEST, *arguments], ROOT, _ENVIRONMENT)
     ending = machine.run(LIMIT)
     trouble = verdict(ending)
-    if trouble:
+    if ending.status is None:
         sys.stdout.write(f"{machine.last_words()}\n")
     _say(trouble or f"passed in {ending.seconds:.0f} s")
     return trouble
