@@ -149,6 +149,8 @@ class ResourceManager:
             self._loop.stop()
             self._actuation.release()
             self._listeners.close()
+            with self._ticking:
+                self._sensors.rest()
 
     def __enter__(self) -> Self:
         self.start_monitoring()

@@ -270,6 +270,10 @@ class SensorSuite:
         self.close()
         self._open()
 
+    def rest(self) -> None:
+        """End the slow thread until the next reading, for a manager that stops."""
+        self._slow.close()
+
     def close(self) -> None:
         """Close all descriptors and end the slow thread. Closing twice does no harm."""
         self._slow.close()

@@ -1,0 +1,61 @@
+"""Whose memory is swapped, and whether it still takes memory: compressed in RAM, or on a disk."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from amptalk.model.sample import Sample
+from tests.helpers import eventually
+from tests.vm.guest.groups import Workers
+from tests.vm.guest.looking import MEDIUM, looking
+from tests.vm.guest.test_swap import MB, disk, swap_used_mb, zram  # noqa: F401 - fixtures
+
+HELD_MB = 80
+_PATIENCE = 120.0
+
+
+def hold() -> None:
+    """Hold memory of which half can be compressed, and never look at it again."""
+    blocks = [os.urandom(MB // 2) + bytes(MB // 2) for _ in range(HELD_MB)]
+    while blocks:
+        time.sleep(60)
+
+
+def swapped(workers: Workers, name: str) -> Sample:
+    """A worker of which half was swapped, once swapping has ended."""
+    group = workers.group(name)
+    group.set("memory.high", 40 * MB)
+    pid = workers.start(hold, group)
+    eventually(lambda: swap_used_mb() > 30, "30 MB are swapped", _PATIENCE)
+    with looking("application", pid) as look:
+        look.after(MEDIUM)
+        return look.after(MEDIUM)
+
+
+@pytest.mark.usefixtures("zram")
+def test_what_is_swapped_to_compressed_memory_still_counts_by_what_it_takes(
+    workers: Workers,
+) -> None:
+    sample = swapped(workers, "compressed")
+    application, device = sample.application, sample.device
+    assert application.swap_mb > 30
+    assert 0.3 * application.swap_mb < application.swap_ram_mb < 0.8 * application.swap_mb
+    assert application.memory_mb == pytest.approx(
+        application.anonymous_mb + application.shared_mb + application.swap_ram_mb, abs=0.1
+    )
+    assert device.swap_disk_mb < 0.5
+    assert device.swap_compressed_mb == pytest.approx(device.swap_used_mb, abs=2)
+    assert sample.container.swap_mb == pytest.approx(application.swap_mb, abs=6)
+    assert sample.container.working_set_mb > sample.container.memory_usage_mb - 5
+
+
+@pytest.mark.usefixtures("disk")
+def test_what_is_swapped_to_a_disk_takes_no_memory(workers: Workers) -> None:
+    sample = swapped(workers, "written")
+    assert sample.application.swap_mb > 20
+    assert sample.application.swap_ram_mb == 0.0
+    assert sample.device.swap_compressed_mb == 0.0
+    assert sample.device.swap_disk_mb == pytest.approx(sample.device.swap_used_mb, abs=1)
