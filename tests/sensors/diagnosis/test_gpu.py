@@ -48,6 +48,14 @@ def test_an_nvidia_card_with_the_wrong_driver_or_none(
     assert diagnosed(tree)[row].remedy == "sudo apt install nvidia-driver && sudo reboot"
 
 
+def test_with_nouveau_no_option_of_a_container_helps(tree: Tree) -> None:
+    docker(tree)
+    nvidia(tree, "nouveau")
+    found = diagnosed(tree)["GPU"]
+    assert found.findings[0].cause.value == "no driver"
+    assert "install the NVIDIA driver" in found.remedy
+
+
 def test_with_the_right_driver_the_package_is_what_is_missing(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
