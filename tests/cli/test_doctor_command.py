@@ -8,8 +8,10 @@ import pytest
 
 from amptalk.cli import doctor
 from amptalk.cli.main import main
+from amptalk.sensors.suite import SensorSuite
 from tests.cli.support import seen, strict
-from tests.sensors.trees import Tree, tree
+from tests.sensors.gpu.cards import amd
+from tests.sensors.trees import PID, Tree, tree
 
 __all__ = ["tree"]
 
@@ -66,6 +68,27 @@ def test_a_gpu_that_was_chosen_and_is_not_there_was_asked_for(
     assert re.search(r"AMPTALK_GPU +missing", text)
     assert "names no GPU here" in re.sub(r"\s+", " ", text)
     assert "device memory" in text, "the rest is shown all the same"
+
+
+@pytest.mark.usefixtures("quick")
+def test_where_there_are_others_the_wrong_choice_names_them(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    amd(tree, gpu_busy_percent="22")
+
+    def made(scope: str, gpu: int | None) -> SensorSuite:
+        return SensorSuite(scope, tree.clock, tree.roots, pid=PID, threads=False, gpu=gpu)
+
+    monkeypatch.setattr(doctor, "SensorSuite", made)
+    monkeypatch.setenv("AMPTALK_GPU", "99")
+    assert main(["doctor", "gpu"]) == 1
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "AMPTALK_GPU missing" in text
+    assert "there are: 0 = AMD GPU" in text
+    assert "gpu works" in text, "the first one is shown in its place"
+    assert main(["doctor", "gpu", "--json"]) == 1
+    monkeypatch.setenv("AMPTALK_GPU", "0")
+    assert main(["doctor", "gpu"]) == 0
 
 
 @pytest.mark.usefixtures("quick")

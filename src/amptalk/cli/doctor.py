@@ -68,7 +68,7 @@ def _open(scope: str, faults: list[Asked]) -> SensorSuite:
     gpu = None
     while True:
         try:
-            return SensorSuite(scope, gpu=gpu)
+            suite = SensorSuite(scope, gpu=gpu)
         except ScopeError as error:
             faults.append(_fault(f"--scope {scope}", Cause.NO_GROUP, str(error)))
             scope = "application"
@@ -76,7 +76,19 @@ def _open(scope: str, faults: list[Asked]) -> SensorSuite:
             if gpu is not None:
                 raise
             faults.append(_fault(_GPU, Cause.NAMED_WRONGLY, str(error)))
-            gpu = ""
+            gpu = 0  # there are others
+        else:
+            faults += _no_gpu(suite)
+            return suite
+
+
+def _no_gpu(suite: SensorSuite) -> list[Asked]:
+    """What the environment asks for where there is no GPU at all, which stops no manager."""
+    name = os.environ.get(_GPU, "").strip()
+    if not name or suite.gpus():
+        return []
+    text = f"{_GPU}={name!r} names no GPU here; there are: none"
+    return [_fault(_GPU, Cause.NAMED_WRONGLY, text)]
 
 
 def _fault(name: str, cause: Cause, text: str) -> Asked:

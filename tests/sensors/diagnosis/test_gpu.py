@@ -34,18 +34,26 @@ def test_a_gpu_that_sleeps_is_no_fault_and_is_left_asleep(tree: Tree) -> None:
     assert not found.remedy
 
 
-@pytest.mark.parametrize("driver", ["nouveau", ""])
+@pytest.mark.parametrize(("driver", "row"), [("nouveau", "GPU"), ("", "GPU 0")])
 def test_an_nvidia_card_with_the_wrong_driver_or_none(
-    tree: Tree, monkeypatch: pytest.MonkeyPatch, driver: str
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, driver: str, row: str
 ) -> None:
     laptop(tree)
     without_binding(monkeypatch)
     nvidia(tree, driver)
-    found = diagnosed(tree)["GPU 0"]
+    found = diagnosed(tree)[row]
     assert found.findings[0].cause.value == "no driver"
     assert found.remedy == "sudo ubuntu-drivers install && sudo reboot"
     tree.put("etc/os-release", "ID=debian\n")
-    assert diagnosed(tree)["GPU 0"].remedy == "sudo apt install nvidia-driver && sudo reboot"
+    assert diagnosed(tree)[row].remedy == "sudo apt install nvidia-driver && sudo reboot"
+
+
+def test_with_nouveau_no_option_of_a_container_helps(tree: Tree) -> None:
+    docker(tree)
+    nvidia(tree, "nouveau")
+    found = diagnosed(tree)["GPU"]
+    assert found.findings[0].cause.value == "no driver"
+    assert "install the NVIDIA driver" in found.remedy
 
 
 def test_with_the_right_driver_the_package_is_what_is_missing(

@@ -78,7 +78,7 @@ def written_reasons() -> Iterator[tuple[str, str, bool]]:
 
 NAMED = {
     "HISTORY": HISTORY,
-    "asleep": ASLEEP,
+    "asleep": ASLEEP.reason,
     "garbled": garbled("/a", "b").reason,
     **{f"errno {number}": f"/a {words}" for number, words in _WORDS.items()},
     **{f"nvml {code}": words[0] for code, words in _NOT_STARTED.items()},

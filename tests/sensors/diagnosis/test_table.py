@@ -28,6 +28,8 @@ from tests.sensors.diagnosis.machines import (
     without_pressure,
 )
 from tests.sensors.gpu.cards import amd, card, put_all
+from tests.sensors.test_container import V1_MOUNTS, v1_group, v1_roots
+from tests.sensors.test_swapspace import with_zram
 from tests.sensors.trees import PID, Tree, opened
 
 
@@ -60,6 +62,16 @@ def cgroup_v1(tree: Tree) -> None:
     laptop(tree)
     tree.put("proc/cgroups", "memory\t0\t90\t0\n")
     tree.cgroups("3:cpu:/\n", "30 20 0:1 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n")
+
+
+def uncounted_swap(tree: Tree) -> None:
+    """Version 1 as Debian boots it: swap space, and memory.stat without swap."""
+    laptop(tree)
+    with_zram(tree, 300, 100)
+    tree.cgroups("5:memory:/me\n4:cpu,cpuacct:/me\n", V1_MOUNTS)
+    v1_roots(tree)
+    v1_group(tree, "/me", memory=100, cache=20)
+    tree.put("sys/fs/cgroup/memory/me/memory.stat", "total_inactive_file 0\n")
 
 
 def pressure(tree: Tree) -> None:
@@ -118,6 +130,9 @@ ROWS = {
     "cgroup v2": Row(cgroup_v2, "container memory", "counts memory", "systemd-run --user"),
     "cgroup v1": Row(cgroup_v1, "container memory", "switched off at boot", "cgroup_disable"),
     "cgroup hybrid": Row(hybrid, "container memory", "counts memory", "systemd-run --user"),
+    "cgroup v1 swap": Row(
+        uncounted_swap, "container swap", "disabled at boot", "/&swapaccount=1 /' /etc/default/grub"
+    ),
     "CPU": Row(without("proc/stat"), "device CPU", "stat does not exist", ""),
     "PSI": Row(pressure, "device io pressure", "disabled at boot", "psi=1"),
     "RAPL": Row(laptop, "device power", "RAPL|no driver", "sudo modprobe intel_rapl_msr"),

@@ -72,6 +72,21 @@ def test_on_the_recordings(name: str) -> None:
     assert not unkept(output_of(REPLAYED, str(HERE / name)))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sys/class/drm/card0/gt/gt0/throttle_reason_pl1",
+        "sys/class/drm/card1/device/tile0/gt0/freq0/throttle/reason_thermal",
+        "sys/block/zram0/mm_stat",
+        "sys/block/zram0/bd_stat",
+        "sys/module/zswap/parameters/enabled",
+        "proc/swaps",
+    ],
+)
+def test_what_few_devices_have_is_covered(path: str) -> None:
+    assert covers(path)
+
+
 def test_what_is_not_in_the_catalogue_is_not_covered() -> None:
     for path in ("/etc/passwd", "/proc/1/environ", "/sys/class/net/eth0/address", "/sys/kernel"):
         assert not kept(path) or path == "/sys/kernel"

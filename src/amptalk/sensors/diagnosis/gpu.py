@@ -30,7 +30,7 @@ _JOIN = "sudo usermod -aG render,video $USER  # then log in again"
 
 def explain(machine: Machine, report: SensorReport) -> tuple[Finding, ...]:
     """Say why a row of a GPU has no value."""
-    if report.missing == ASLEEP:
+    if report.missing == ASLEEP.reason:
         return (Finding("", Cause.ASLEEP, report.missing),)
     if report.missing.startswith("no GPU:"):
         return best_first(_unseen(machine)) or (_none(machine),)
@@ -71,17 +71,17 @@ def _devices(machine: Machine) -> str:
 
 def _nvidia(machine: Machine, report: SensorReport) -> list[Finding]:
     """What keeps NVML from starting, the deepest cause first."""
-    places = [one for one in find_places(machine.roots) if one.kind == "nvidia"]
+    places = [one for one in find_places(machine.roots) if one.kind in {"nvidia", "nouveau"}]
     if not places or report.value or not _is_nvidia(report):
         return []
     drivers = {place.driver for place in places}
+    if drivers == {"nouveau"}:
+        text = "the GPU is driven by nouveau, which tells neither use nor memory"
+        return [Finding("", Cause.NO_DRIVER, text, _install(machine))]
     driver_runs = exists(f"{machine.roots.proc}/driver/nvidia/version")
     if machine.container and not exists(f"{machine.top}/dev/nvidiactl"):
         text = "the container has no device nodes of the GPU (/dev/nvidia*)"
         return [Finding("", Cause.NO_PERMISSION, text, _with_gpus(machine))]
-    if drivers == {"nouveau"}:
-        text = "the GPU is driven by nouveau, which tells neither use nor memory"
-        return [Finding("", Cause.NO_DRIVER, text, _install(machine))]
     if drivers == {""} and not driver_runs:
         text = "the GPU has no driver"
         return [Finding("", Cause.NO_DRIVER, text, _install(machine))]
@@ -89,7 +89,8 @@ def _nvidia(machine: Machine, report: SensorReport) -> list[Finding]:
 
 
 def _is_nvidia(report: SensorReport) -> bool:
-    return "NVIDIA" in f"{report.source} {report.missing}" or "nvidia" in report.missing
+    said = report.missing
+    return "NVIDIA" in f"{report.source} {said}" or "nvidia" in said or "driver nouveau" in said
 
 
 def _with_gpus(machine: Machine) -> str:

@@ -17,11 +17,14 @@ _ENABLE = "cgroup_enable=memory"
 
 
 def explain(machine: Machine, report: SensorReport) -> tuple[Finding, ...]:
-    """Say why `container memory` or `container CPU` is missing; nothing for faults of one file."""
-    controller = "memory" if "memory" in report.name else "cpu"
+    """Say why memory, swap or CPU of the group is missing; nothing for faults of one file."""
+    controller = "cpu" if "CPU" in report.name else "memory"
     reason = report.missing
     if "switched off at boot" in reason:
         return (_at_boot(machine, controller, reason),)
+    if "does not count what a group has in swap" in reason:
+        remedy = with_option(machine, "swapaccount=1")
+        return (Finding("", Cause.AT_BOOT, reason, remedy),)
     if "no control group file system" in reason:
         remedy = machine.on_host(f"sudo mount -t cgroup2 none {machine.roots.sys}/fs/cgroup")
         return (Finding("", Cause.NO_GROUP, reason, remedy),)

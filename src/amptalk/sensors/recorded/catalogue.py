@@ -107,6 +107,8 @@ PLACES = (
     ),
     Place(f"{_DRM}/device/power", _SLEEP),
     Place(f"{_DRM}/device/hwmon/*", _CHIP, _CHIP_FIXED),
+    Place(f"{_DRM}/gt/gt*", ("throttle_reason_*",)),
+    Place(f"{_DRM}/device/tile*/gt*/freq*/throttle", ("status", "reason_*")),
     Place(f"{_DRM}/device/tile*/gt*/freq*", ("act_freq", "cur_freq", "max_freq")),
     Place(
         "sys/class/accel/*/device",
