@@ -12,7 +12,7 @@ from __future__ import annotations
 from amptalk.clock import Clock
 from amptalk.model.errors import ScopeError
 from amptalk.sensors.capacity import Limit
-from amptalk.sensors.cgroups import Group, find_group, membership
+from amptalk.sensors.cgroups import Group, NoGroup, find_group, membership
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.group_cpu import GroupCpu
 from amptalk.sensors.group_memory import GroupMemory
@@ -93,8 +93,12 @@ class Container:
             return
         try:
             quota = self._find("cpu", _QUOTA_FILES)
-        except SensorFault:
+        except NoGroup:
             quota = None
+        except SensorFault as fault:
+            self._cpu_groups = None
+            self.cpu.leave(fault)
+            return
         if (usage, quota) == self._cpu_groups:
             self.cpu.work()  # the rates go on
         else:
@@ -109,15 +113,12 @@ class Container:
         usage, working, limit, percent = self.memory.read(room_mb)
         cpu = self.cpu
         if rates and not cpu.lost:
-            cpu.renew()
+            cpu.renew(cores)
         if cpu.lost:
             return usage, working, limit, percent, NAN, NAN, NAN, NAN, self.memory.kills
-        used, quota = cpu.cores, cpu.limit.amount
-        share = 100.0 * used / (quota if quota < cores else cores)
         return (
             usage, working, limit, percent,
-            100.0 if share > 100.0 else share, used,
-            quota, cpu.throttled, self.memory.kills,
+            cpu.percent, cpu.cores, cpu.limit.amount, cpu.throttled, self.memory.kills,
         )  # fmt: skip
 
     @property

@@ -13,7 +13,7 @@ import os
 from math import isnan
 
 from amptalk.model.sample import Provenance
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, garbled, is_number
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
@@ -89,7 +89,7 @@ class SwapSource(Source):
 
 
 def _found(data: bytes) -> tuple[int, int, int, int] | None:
-    """Pages in, out, refaulted, and where the last line needed ends; `None` if one is cut off."""
+    """Pages in, out, refaulted, and where the last line needed ends; `None` if one is none."""
     came, went, again, last = -1, -1, -1, 0
     for key in _KEYS:
         start = data.find(key)
@@ -98,6 +98,8 @@ def _found(data: bytes) -> tuple[int, int, int, int] | None:
         start += len(key)
         end = data.find(b"\n", start)
         if end < 0:
+            return None
+        if not is_number(data[start:end]):
             return None
         number = int(data[start:end])
         last = max(last, end)

@@ -7,7 +7,7 @@ from math import isnan
 from typing import NamedTuple, Protocol
 
 from amptalk.model.sample import Method
-from amptalk.sensors.files import SensorFault, garbled, read_text
+from amptalk.sensors.files import SensorFault, garbled, read_number, read_text, whole_number
 from amptalk.sensors.report import NAN
 
 MB = 2.0**20
@@ -148,12 +148,8 @@ class PowerMeter:
 
 
 def number(path: str, scale: float = 1.0) -> float:
-    """The whole number in a file times `scale`. Raises `SensorFault`."""
-    text = read_text(path)
-    try:
-        return int(text) * scale
-    except ValueError:
-        raise garbled(path, f"{text[:40]!r} is not a whole number") from None
+    """The number of 0 or more in a file times `scale`. Raises `SensorFault`."""
+    return whole_number(read_text(path), path) * scale
 
 
 def percent(path: str, scale: float = 1.0) -> float:
@@ -166,7 +162,7 @@ def percent(path: str, scale: float = 1.0) -> float:
 
 def temperature(path: str) -> float:
     """Degrees Celsius from a file in thousandths. Raises `SensorFault`."""
-    value = number(path, 0.001)
+    value = read_number(path) * 0.001
     if not -40.0 <= value <= 150.0:
         raise garbled(path, f"{value:g} °C cannot be")
     return value

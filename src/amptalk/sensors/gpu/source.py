@@ -64,6 +64,8 @@ class _Kind:
             owner = self._owner
             self._reader = _reader(owner.roots, self.kind, self.places, owner.clock)
         readings = self._reader.read(self._pids)
+        if not self._pids:  # the application cannot be read, so nothing is known to be its own
+            readings = tuple([_without_application(one) for one in readings])
         self.every = _RESTING_CADENCE if self._reader.idle else self._cadence
         return readings
 
@@ -232,6 +234,12 @@ class GpuSource:
             why = self._none()
             found.append(SensorReport("GPU", tuple(FIELDS), "", "AMPTALK_GPU", 0.0, why.reason, ""))
         return tuple(found)
+
+
+def _without_application(one: GpuReading) -> GpuReading:
+    why = SensorFault("the processes of the application are not known")
+    missing = {**one.missing, "application_mb": why, "application_utilization": why}
+    return one._replace(missing=missing, application_mb=NAN, application_utilization=NAN)
 
 
 def _nothing() -> None:
