@@ -22,7 +22,7 @@ RUN = shutil.which("umockdev-run")
 pytestmark = pytest.mark.skipif(RUN is None, reason="umockdev is not installed (Debian: umockdev)")
 
 SCRIPT = """
-import json, os, sys
+import json, os, shutil, subprocess, sys
 from pathlib import Path
 mocked = Path(os.environ["UMOCKDEV_DIR"])
 (mocked / "sys/class/power_supply").mkdir(parents=True)  # psutil raises without it
@@ -36,11 +36,14 @@ suite = SensorSuite("device")
 sample = suite.read()
 suite.close()
 battery = psutil.sensors_battery()
+sensors = shutil.which("sensors")
+told = sensors and subprocess.run([sensors, "-j"], capture_output=True, text=True).stdout
 print(json.dumps({
     "ours": sample.as_dict(), "missing": dict(sample.missing),
     "origins": {name: origin.source for name, origin in sample.provenance.items()},
     "temperatures": psutil.sensors_temperatures(),
     "battery": battery and battery._asdict(),
+    "sensors": told and json.loads(told),
     "memory": psutil.virtual_memory().total,
     "capacity": suite.capacity.memory_mb,
 }))
@@ -85,6 +88,9 @@ def test_the_temperature_of_a_processor_is_the_same() -> None:
     said = mocked(hwmon(0, **PACKAGE))
     assert said["temperatures"]["coretemp"] == [["Package id 0", 61.5, 100.0, 105.0]]
     assert said["ours"]["device.temperature_celsius"] == 61.5
+    if said["sensors"] is not None:  # lm-sensors is installed
+        (chip,) = said["sensors"].values()
+        assert chip["Package id 0"]["temp1_input"] == 61.5
     assert "slows at 100 °C, stops at 105 °C" in said["origins"]["device.temperature_celsius"]
 
 
@@ -96,14 +102,17 @@ def test_a_drive_is_not_the_device_and_its_limit_of_65261_degrees_is_none() -> N
 
 
 def test_the_passive_trip_of_a_zone_is_where_the_kernel_slows_down() -> None:
-    """psutil looks for a trip called "high", of which the kernel has none."""
+    """psutil looks for a trip called "high", of which the kernel has none.
+
+    It also divides by 1000 once for each trip that follows, in the order of a set: 110 or 0.11 °C.
+    """
     trips = {"trip_point_0_type": "passive", "trip_point_0_temp": 95000,
              "trip_point_1_type": "critical", "trip_point_1_temp": 110000}  # fmt: skip
     said = mocked(zone(0, type="cpu-thermal", temp=48000, **trips))
     ((_label, current, high, critical),) = said["temperatures"]["cpu-thermal"]
     assert current == said["ours"]["device.temperature_celsius"] == 48
-    assert critical == 110
-    assert high in {110, None}  # never 95
+    assert critical in {110, 0.11}
+    assert high in {110, 0.11, None}  # never 95
     assert "slows at 95 °C, stops at 110 °C" in said["origins"]["device.temperature_celsius"]
 
 

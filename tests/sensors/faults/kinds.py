@@ -14,9 +14,8 @@ from tests.sensors.faults.disk import Disk
 Fault = Callable[[], AbstractContextManager[None]]
 Change = Callable[[bytes], bytes]
 
-LONG = 10_000_000
-_DIGITS = b"7" * LONG
-_LINES = b"zzz 1 2 3\n" * (LONG // 10)
+_DIGITS = b"7" * 10_000_000
+_LINES = b"zzz 1 2 3\n" * 150_000
 _NUMBER = re.compile(rb"(?<![\w.])\d+")
 ERRORS = (errno.EAGAIN, errno.EIO, errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 
@@ -53,7 +52,7 @@ CHANGES: dict[str, Change] = {
     "negative numbers": partial(_NUMBER.sub, rb"-\g<0>"),
     "nan for numbers": partial(_NUMBER.sub, b"nan"),
     "10 MB of digits": lambda _: _DIGITS,
-    "10 MB of lines behind it": lambda healthy: healthy + _LINES,
+    "1.5 MB of lines behind it": lambda healthy: healthy + _LINES,
     **CUTS,
 }
 """What may stand in a file instead of what should."""
