@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from typing import NoReturn
 
 from amptalk.model.errors import AmptalkError
@@ -33,6 +32,7 @@ _ATTRIBUTE = 4096
 """Bytes of the longest attribute of sysfs that is read: the kernel gives a page at most."""
 LEAST = -(1 << 63)
 """The smallest number that the kernel prints."""
+_BEYOND = 1 << 64
 _DIGITS = 20
 """Of the largest number that the kernel prints, 2^64 - 1."""
 
@@ -124,13 +124,14 @@ def is_number(word: str | bytes) -> bool:
 
 def whole_number(data: str | bytes, path: str, least: int = 0) -> int:
     """The one whole number that a file holds, `least` or more. Raises `SensorFault`."""
-    if len(data) <= _ATTRIBUTE:
-        with suppress(ValueError):
-            value = int(data)
-            if least <= value < 1 << 64:
-                return value
+    try:
+        value = int(data)
+    except ValueError:
+        value = least - 1
+    if least <= value < _BEYOND:
+        return value
     kind = "a whole number" if least < 0 else "a number of 0 or more"
-    raise garbled(path, f"{data[:40]!r} is not {kind}") from None
+    raise garbled(path, f"{data[:40]!r} is not {kind}")
 
 
 def entry(data: bytes, key: bytes, path: str) -> int:

@@ -123,7 +123,8 @@ class GroupCpu(Source):
         try:
             data = usage_file.read()
             if data.startswith(b"usage_usec "):
-                used = entry(data, b"usage_usec", usage_file.path) / 1e6
+                end = data.index(b"\n", 11)
+                used = whole_number(data[11:end], usage_file.path) / 1e6
             else:
                 used = whole_number(data, usage_file.path) / 1e9
             held = self._held_back(usage_file.path, data)

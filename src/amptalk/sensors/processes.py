@@ -19,7 +19,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled, is_number
+from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled
 from amptalk.sensors.process import Process, waited_for
 from amptalk.sensors.procstat import (
     PAGE_KIB,
@@ -153,10 +153,11 @@ class ProcessTree:
     def _take(self, process: Process, data: bytes) -> None:
         """Bring the sums up to what the memory file of a process says now."""
         words = data.split(None, 3)
-        if len(words) < 3 or not (is_number(words[1]) and is_number(words[2])):
-            raise garbled(process.path, "fewer than 3 numbers")
-        resident, shared = int(words[1]), int(words[2])
-        if resident > _MOST_PAGES or shared > _MOST_PAGES:
+        try:
+            resident, shared = int(words[1]), int(words[2])
+        except (ValueError, IndexError):
+            raise garbled(process.path, "fewer than 3 numbers") from None
+        if not (0 <= resident < _MOST_PAGES and 0 <= shared < _MOST_PAGES):
             raise garbled(process.path, f"{resident} resident pages, {shared} of them shared")
         if (resident == 0) != (process.resident == 0):
             self.living += 1 if resident else -1
