@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from math import isnan, nan
 
-from amptalk.sensors.files import KeptFile, SensorFault, listing, read_number
+from amptalk.sensors.files import LEAST, KeptFile, SensorFault, listing, read_number, whole_number
 from amptalk.sensors.hwmon import Chip, chips, text_or_nothing
 from amptalk.sensors.roots import Roots
 
@@ -52,11 +52,7 @@ class Thermometer:
 
     def celsius(self) -> float:
         """Read it. Raises `SensorFault`, also for what cannot be a temperature."""
-        data = self.file.read()
-        try:
-            value = int(data)
-        except ValueError:
-            raise SensorFault(f"{self.file.path} says {data[:40]!r}, no number") from None
+        value = whole_number(self.file.read(), self.file.path, LEAST)
         if not LOWEST <= value <= HIGHEST:
             raise SensorFault(f"{self.file.path} says {value / 1000:g} °C, which cannot be")
         if value == 0:

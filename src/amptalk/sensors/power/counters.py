@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import count
 from math import isnan, nan
 
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, whole_number
 
 PLAUSIBLE_WATTS = 2000.0
 """No processor or platform with such a counter takes more."""
@@ -58,14 +58,7 @@ class Counter:
 
     def read(self) -> int:
         """Microjoules. Raises `SensorFault`."""
-        data = self._file.read()
-        try:
-            value = int(data)
-        except ValueError:
-            raise garbled(self.path, f"{data[:40]!r} is not a whole number") from None
-        if value < 0:
-            raise garbled(self.path, f"an energy of {value} µJ")
-        return value
+        return whole_number(self._file.read(), self.path)
 
     def close(self) -> None:
         """Close the file."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 
-from amptalk.sensors.files import SensorFault, listing, read_number
+from amptalk.sensors.files import SensorFault, listing, read_number, read_start
 from amptalk.sensors.hwmon import text_or_nothing
 from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup
 from amptalk.sensors.power.meter import Reading
@@ -174,4 +174,8 @@ def _zones(folder: str) -> dict[str, str]:
 
 
 def _is_amd(path: str) -> bool:
-    return "AuthenticAMD" in text_or_nothing(path)[:200]
+    """From the first lines: to print all of them, the kernel asks every core for its clock."""
+    try:
+        return b"AuthenticAMD" in read_start(path, 200)
+    except SensorFault:
+        return False
