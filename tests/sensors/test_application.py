@@ -84,7 +84,8 @@ def test_exact_memory_is_watched_while_processes_share_much(tree: Tree) -> None:
 
 def test_a_new_process_is_a_bound_until_the_exact_reading(tree: Tree) -> None:
     with opened(tree.suite()) as suite:
-        alone = "Pss: 10000 kB\nPss_Anon: 10000 kB\nPss_File: 0 kB\nAnonymous: 10000 kB\n"
+        alone = "Pss: 10000 kB\nPss_Anon: 10000 kB\nPss_File: 0 kB\nPss_Shmem: 0 kB\n"
+        alone += "Anonymous: 10000 kB\nSwapPss: 0 kB\n"
         tree.process(5000, PID, resident_mb=50, shared_mb=0, rollup=alone)
         tree.process(PID, children=(5000,))
         sample = suite.read()
@@ -132,7 +133,7 @@ def test_old_kernels_without_pss_anon_give_an_upper_bound(tree: Tree) -> None:
 
 
 def test_old_kernels_without_pss_anon_take_no_more_than_the_proportional_set(tree: Tree) -> None:
-    rollup = "Pss: 50000 kB\nAnonymous: 71680 kB\n"
+    rollup = "Pss: 50000 kB\nAnonymous: 71680 kB\nSwapPss: 0 kB\n"
     tree.process(PID, rollup=rollup)
     tree.put(f"proc/{PID}/status", "Name: x\nRssShmem:\t 5000 kB\n")
     with opened(tree.suite()) as suite:
@@ -150,7 +151,7 @@ def test_without_smaps_rollup_memory_is_the_resident_set_by_kind(tree: Tree) -> 
     check_reasons(sample)
     assert sample.application.memory_mb == 70 + 5000 / 1024
     assert sample.application.file_mb == 15000 / 1024
-    assert "smaps_rollup is not readable" in sample.missing["application.pss_mb"]
+    assert "smaps_rollup does not exist" in sample.missing["application.pss_mb"]
     assert sample.provenance["memory_used_mb"].method == "estimated"
 
 

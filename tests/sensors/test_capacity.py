@@ -14,15 +14,19 @@ amounts = st.one_of(st.floats(0.01, 1e6), st.just(math.inf), st.just(math.nan))
 
 
 @given(st.lists(amounts, max_size=6))
-def test_the_least_known_amount_counts(given_amounts: list[float]) -> None:
+def test_the_least_amount_counts_unless_one_is_not_known(given_amounts: list[float]) -> None:
     limits = [Limit(amount, f"limit {at}") for at, amount in enumerate(given_amounts)]
     known = [amount for amount in given_amounts if math.isfinite(amount)]
+    unknown = [at for at, amount in enumerate(given_amounts) if math.isnan(amount)]
     capacity = effective_capacity(limits, limits)
-    assert capacity.cpu_cores == min(known, default=1.0)
-    if known:
+    if known and not unknown:
+        assert capacity.cpu_cores == capacity.memory_mb == min(known)
         assert capacity.memory_reason == f"limit {given_amounts.index(min(known))}"
     else:
+        assert math.isnan(capacity.cpu_cores)
         assert math.isnan(capacity.memory_mb)
+    if unknown:
+        assert capacity.cpu_reason == f"limit {unknown[0]}"
 
 
 @given(st.floats(0.1, 256), st.floats(1, 100))

@@ -1,5 +1,6 @@
 """Exact readings of shared memory: how they correct the estimate, and how much one tick reads."""
 
+import errno
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from amptalk.sensors.processes import ProcessTree
 from amptalk.sensors.procstat import PAGE_KIB, Rollup
 from amptalk.sensors.suite import SensorSuite
 from tests.sensors.test_processes import child
-from tests.sensors.trees import PID, ROLLUP, Tree, check_reasons, opened
+from tests.sensors.trees import PID, ROLLUP, Tree, check_reasons, failing, opened
 
 
 def test_an_estimate_stays_right_while_a_process_allocates_and_frees_100_mb() -> None:
@@ -103,8 +104,9 @@ def test_a_process_that_ends_during_a_pass_is_passed_over(
         monkeypatch.setattr(exact, "A_TICK", 0.0)
         crowd.clock.advance(60)
         suite.read()
-        for name in ("statm", "stat", "smaps_rollup"):
-            crowd.put(f"proc/5001/{name}", "")
+        for name in ("stat", "smaps_rollup"):
+            crowd.remove(f"proc/5001/{name}")
+        failing(monkeypatch, f"{crowd.roots.proc}/5001/statm", errno.ESRCH)
         for _ in range(3):
             sample = suite.read()
         assert sample.application.pss_mb == pytest.approx(3 * 100000 / 1024)

@@ -86,7 +86,7 @@ class Application(Source):
         self._excluded = pids
         if self._tree is not None and pids != self._tree.excluded:
             self._tree.excluded = pids
-            self._tree.renew()
+            self._renew(self._tree)
 
     def read(
         self, now: float, capacity: Capacity, online: float, *, rates: bool
@@ -99,7 +99,7 @@ class Application(Source):
         try:
             tree.read(cpu=rates)
             if rates:
-                self._renew_rate(tree, online, capacity.cpu_cores)
+                self._renew_rate(tree, online, capacity)
             exact.consider(now)
         except SensorFault as fault:
             self._end(fault)
@@ -113,16 +113,21 @@ class Application(Source):
             swap, exact.swap_ram_mb, self._faults_s, self._percent, self._cores, float(tree.living),
         )  # fmt: skip
 
-    def _renew_rate(self, tree: ProcessTree, online: float, capacity: float) -> None:
+    def _renew_rate(self, tree: ProcessTree, online: float, whole: Capacity) -> None:
         at = self._clock.monotonic()
         elapsed = at - self._cpu_at
         if elapsed > 0.0:
             if isnan(self._cores):
-                self._notes.find(_CPU)
+                self._notes.find(_CPU[1:])
+            capacity = whole.cpu_cores
+            if isnan(capacity):
+                self._notes.lose(_CPU[:1], whole.cpu_reason)
+            elif isnan(self._percent):
+                self._notes.find(_CPU[:1])
             cores = (tree.seconds - self._cpu_seconds) / elapsed
             # A child found late or waited for at once may bring more than the machine can do.
             self._cores = cores = online if cores > online else cores
-            self._percent = 100.0 * cores / capacity if cores < capacity else 100.0
+            self._percent = 100.0 if cores >= capacity else 100.0 * cores / capacity
         self._cpu_at, self._cpu_seconds = at, tree.seconds
 
     def refine(self, now: float) -> None:
@@ -150,8 +155,16 @@ class Application(Source):
             now - self._renewed >= max(_MEMBERSHIP, 1000.0 * tree.renewal_cost)
         ):
             elapsed, self._renewed = now - self._renewed, now
+            if self._renew(tree):
+                self._renew_faults(tree, elapsed)
+
+    def _renew(self, tree: ProcessTree) -> bool:
+        try:
             tree.renew()
-            self._renew_faults(tree, elapsed)
+        except SensorFault as fault:
+            self._end(fault)
+            return False
+        return True
 
     def _renew_faults(self, tree: ProcessTree, elapsed: float) -> None:
         if elapsed <= 0.0:

@@ -11,7 +11,7 @@ together cannot be below the limit on memory, so it is not looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isnan
+from math import inf, isnan, nan
 from typing import NamedTuple
 
 
@@ -19,10 +19,10 @@ class Capacity(NamedTuple):
     """What 100 % means here."""
 
     cpu_cores: float
-    """Cores, more than 0, maybe a fraction."""
+    """Cores, more than 0, maybe a fraction; `nan` when a bound of them cannot be read."""
     cpu_reason: str
     memory_mb: float
-    """MB; `nan` when even the machine's total cannot be read."""
+    """MB; `nan` when a bound of it cannot be read."""
     memory_reason: str
 
     def cpu_text(self, percent: float) -> str:
@@ -39,19 +39,25 @@ class Capacity(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """An amount and where it comes from."""
+    """An amount and where it comes from; `nan` and why it is not known."""
 
     amount: float
     reason: str
 
 
 def effective_capacity(cpu: Iterable[Limit], memory: Iterable[Limit]) -> Capacity:
-    """Take the least of each; the first of equals gives the reason. Unknown ones are left out."""
-    cores = _least(cpu, Limit(1.0, "unknown number of CPUs, taken as 1"))
-    room = _least(memory, Limit(float("nan"), "unknown"))
+    """Take the least of each; the first of equals gives the reason.
+
+    One that is not known makes the result unknown: without it, a share would be too small.
+    """
+    cores, room = _least(cpu), _least(memory)
     return Capacity(cores.amount, cores.reason, room.amount, room.reason)
 
 
-def _least(limits: Iterable[Limit], fallback: Limit) -> Limit:
-    known = [limit for limit in limits if not isnan(limit.amount) and 0 < limit.amount < inf]
-    return min(known, key=lambda limit: limit.amount, default=fallback)
+def _least(limits: Iterable[Limit]) -> Limit:
+    given = tuple(limits)
+    unknown = next((limit for limit in given if isnan(limit.amount)), None)
+    if unknown is not None:
+        return unknown
+    known = [limit for limit in given if 0 < limit.amount < inf]
+    return min(known, key=lambda limit: limit.amount, default=Limit(nan, "nothing bounds it"))

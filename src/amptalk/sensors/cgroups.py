@@ -14,10 +14,15 @@ Formats: cgroups(7), Documentation/admin-guide/cgroup-v2.rst, mountinfo in proc.
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, read_once, unescaped
+from amptalk.sensors.files import SensorFault, exists, garbled, read_once, unescaped
 from amptalk.sensors.roots import Roots
+
+
+class NoGroup(SensorFault):
+    """There is no group that counts; nothing hinders reading."""
 
 
 class Group(NamedTuple):
@@ -46,7 +51,16 @@ class Mount(NamedTuple):
 
 def membership(roots: Roots, pid: int) -> bytes:
     """`/proc/<pid>/cgroup` as it is, to notice a migration. Raises `SensorFault`."""
-    return read_once(f"{roots.proc}/{pid}/cgroup")
+    path = f"{roots.proc}/{pid}/cgroup"
+    try:
+        data = read_once(path)
+    except SensorFault as fault:
+        if fault.number == errno.ENOENT and exists(f"{roots.proc}/{pid}"):
+            raise NoGroup(f"{fault.reason}: this kernel has no control groups") from None
+        raise
+    if not data.endswith(b"\n") or not all(line.count(b":") > 1 for line in data.splitlines()):
+        raise garbled(path, "it is not lines of `number:controllers:path`")
+    return data
 
 
 def is_root(version: int, folder: str) -> bool:
@@ -59,7 +73,7 @@ def is_root(version: int, folder: str) -> bool:
 def find_group(roots: Roots, pid: int, controller: str, proof: tuple[str, str]) -> Group:
     """Find the group that counts `controller`, proven by a file for version 1 or 2.
 
-    Raises `SensorFault` saying why there is none.
+    Raises `NoGroup` saying why there is none, `SensorFault` when that cannot be told.
     """
     lines = groups_listed(membership(roots, pid))
     mounts = mounts_of(roots)
@@ -77,12 +91,12 @@ def find_group(roots: Roots, pid: int, controller: str, proof: tuple[str, str]) 
                     group = _nearest(Group(2, folder_of(mount, path), mount.folder), proof[1])
                     if group is not None:
                         return _own(group, controller)
-    raise _absent(roots, controller, mounts)
+    raise _absent(roots, pid, controller, mounts)
 
 
 def _own(group: Group, controller: str) -> Group:
     if is_root(group.version, group.folder):
-        raise SensorFault(
+        raise NoGroup(
             f"not in a control group of its own: {controller} is counted for the root group"
             f" {group.folder}, which is the whole machine",
             "start it in one: systemd-run --scope -p MemoryMax=1G -p CPUQuota=100% COMMAND",
@@ -102,22 +116,24 @@ def _nearest(group: Group, proof: str) -> Group | None:
     return None
 
 
-def _absent(roots: Roots, controller: str, mounts: list[Mount]) -> SensorFault:
+def _absent(roots: Roots, pid: int, controller: str, mounts: list[Mount]) -> NoGroup:
     if _disabled(roots, controller):
         if controller == "memory":
-            return SensorFault(
+            return NoGroup(
                 "the memory controller is switched off at boot (cgroup_disable=memory, the "
                 "default of a Raspberry Pi): no group counts memory",
                 "append cgroup_enable=memory cgroup_memory=1 to the kernel command line "
                 "(Raspberry Pi: /boot/firmware/cmdline.txt) and reboot",
             )
-        return SensorFault(
+        return NoGroup(
             f"the {controller} controller is switched off at boot (cgroup_disable={controller})",
             f"remove cgroup_disable={controller} from the kernel command line and reboot",
         )
     if not mounts:
-        return SensorFault("no control group file system is mounted")
-    return SensorFault(f"no group of this process, nor an ancestor, counts {controller}")
+        return NoGroup(f"no control group file system is mounted ({roots.proc}/self/mountinfo)")
+    return NoGroup(
+        f"no group in {roots.proc}/{pid}/cgroup, nor an ancestor of one, counts {controller}"
+    )
 
 
 def _disabled(roots: Roots, controller: str) -> bool:
@@ -149,11 +165,16 @@ def groups_listed(data: bytes) -> list[tuple[frozenset[str], str]]:
 def mounts_of(roots: Roots) -> list[Mount]:
     """Every mounted hierarchy. Raises `SensorFault`."""
     found = []
-    data = read_once(f"{roots.proc}/self/mountinfo").decode("utf-8", "surrogateescape")
+    path = f"{roots.proc}/self/mountinfo"
+    data = read_once(path).decode("utf-8", "surrogateescape")
+    if not data.endswith("\n"):
+        raise garbled(path, "it is empty or cut off")
     for line in data.splitlines():
         left, dash, right = line.partition(" - ")
         words, kind = left.split(), right.split()
-        if not dash or len(words) < 5 or len(kind) < 3 or kind[0] not in {"cgroup", "cgroup2"}:
+        if not dash or len(words) < 5:
+            raise garbled(path, f"a line {line[:40]!r}")
+        if len(kind) < 3 or kind[0] not in {"cgroup", "cgroup2"}:
             continue
         folder = unescaped(words[4])
         if folder.startswith("/sys"):

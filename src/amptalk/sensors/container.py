@@ -12,7 +12,7 @@ from __future__ import annotations
 from amptalk.clock import Clock
 from amptalk.model.errors import ScopeError
 from amptalk.sensors.capacity import Limit
-from amptalk.sensors.cgroups import Group, find_group, membership
+from amptalk.sensors.cgroups import Group, NoGroup, find_group, membership
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.group_cpu import GroupCpu
 from amptalk.sensors.group_memory import GroupMemory
@@ -96,8 +96,12 @@ class Container:
             return
         try:
             quota = self._find("cpu", _QUOTA_FILES)
-        except SensorFault:
+        except NoGroup:
             quota = None
+        except SensorFault as fault:
+            self._cpu_groups = None
+            self.cpu.leave(fault)
+            return
         if (usage, quota) == self._cpu_groups:
             self.cpu.work()  # the rates go on
         else:
@@ -112,16 +116,13 @@ class Container:
         memory, cpu = self.memory, self.cpu
         usage, working, limit, percent = memory.read(room_mb)
         if rates and not cpu.lost:
-            cpu.renew()
+            cpu.renew(cores)
         if cpu.lost:
             swap, kills = memory.swap.swap_mb, memory.kills
             return usage, working, limit, percent, swap, NAN, NAN, NAN, NAN, kills
-        used, quota = cpu.cores, cpu.limit.amount
-        share = 100.0 * used / (quota if quota < cores else cores)
         return (
             usage, working, limit, percent, memory.swap.swap_mb,
-            100.0 if share > 100.0 else share, used,
-            quota, cpu.throttled, memory.kills,
+            cpu.percent, cpu.cores, cpu.limit.amount, cpu.throttled, memory.kills,
         )  # fmt: skip
 
     @property

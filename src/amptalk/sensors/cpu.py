@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from math import isnan
 
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, garbled, is_number
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
@@ -92,6 +92,8 @@ class CpuSource(Source):
             busy_of_all += busy
             time_of_all += time
             rates.append(100.0 * busy / time if time else NAN)
+        if b"-" in data or time_of_all >> 64:
+            raise garbled(self.path, "counters below 0 or of more than 64 bits")
         self._cores = cores
         if time_of_all:  # else no clock tick has passed since the last reading
             if isnan(self.percent):
@@ -117,6 +119,8 @@ class CpuSource(Source):
             raise garbled(self.path, "other lines than `cpu…` of equal length before `intr`")
         if width < 9 or len(lines) < 2:
             raise garbled(self.path, "no line of a core with at least 8 counters")
+        if not all(is_number(word) for line in lines for word in line[1:]):
+            raise garbled(self.path, "counters that are no numbers of 64 bits")
         known = {name: core[1:] for name, core in zip(self._names[1:], self._cores, strict=False)}
         self._names = [*(line[0] for line in lines), b"intr"]
         self._width = width

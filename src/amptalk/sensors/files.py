@@ -26,6 +26,17 @@ _WORDS = {
 }
 
 
+_LONGEST = 1 << 20
+"""Bytes of the longest file that is read; more would hold the tick up."""
+_ATTRIBUTE = 4096
+"""Bytes of the longest attribute of sysfs that is read: the kernel gives a page at most."""
+LEAST = -(1 << 63)
+"""The smallest number that the kernel prints."""
+_BEYOND = 1 << 64
+_DIGITS = 20
+"""Of the largest number that the kernel prints, 2^64 - 1."""
+
+
 class SensorFault(AmptalkError):  # noqa: N818 - "fault" is the word for a sensor's failure
     """A source could not be read. Stays within `sensors`; its text becomes the reason.
 
@@ -68,10 +79,11 @@ def garbled(path: str, what: str) -> SensorFault:
     return SensorFault(f"{path} is not as documented: {what}")
 
 
-def read_once(path: str) -> bytes:
+def read_once(path: str, most: int = _LONGEST) -> bytes:
     """Open, read to the end and close; for what is read seldom. Raises `SensorFault`.
 
-    Files that the kernel prints line by line (mountinfo, children) come a page at a time.
+    Files that the kernel prints line by line (mountinfo, children) come a page at a time. One
+    with more than `most` bytes is not what it should be, and is not read on.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -79,37 +91,62 @@ def read_once(path: str) -> bytes:
         raise fault_of(error, path) from None
     try:
         data = piece = os.read(fd, 65536)
-        while piece:
+        while piece and len(data) <= most:
             piece = os.read(fd, 65536)
             data += piece
     except OSError as error:
         raise fault_of(error, path) from None
     finally:
         os.close(fd)
+    if len(data) > most:
+        raise garbled(path, f"it has more than {most} bytes")
     return data
 
 
+def read_start(path: str, size: int) -> bytes:
+    """The first `size` bytes of a file that may be long. Raises `SensorFault`."""
+    file = KeptFile(path, size)
+    try:
+        return file.read()
+    finally:
+        file.close()
+
+
 def read_text(path: str) -> str:
-    """Contents without surrounding white space. Raises `SensorFault`."""
-    return read_once(path).decode("utf-8", "replace").strip()
+    """Contents of an attribute without surrounding white space. Raises `SensorFault`."""
+    return read_once(path, _ATTRIBUTE).decode("utf-8", "replace").strip()
+
+
+def is_number(word: str | bytes) -> bool:
+    """Whether a word is a whole number as the kernel prints it: digits only, at most 64 bits."""
+    return len(word) <= _DIGITS and word.isascii() and word.isdigit()
+
+
+def whole_number(data: str | bytes, path: str, least: int = 0) -> int:
+    """The one whole number that a file holds, `least` or more. Raises `SensorFault`."""
+    try:
+        value = int(data)
+    except ValueError:
+        value = least - 1
+    if least <= value < _BEYOND:
+        return value
+    kind = "a whole number" if least < 0 else "a number of 0 or more"
+    raise garbled(path, f"{data[:40]!r} is not {kind}")
 
 
 def entry(data: bytes, key: bytes, path: str) -> int:
     """The number after `key` at the start of a line. Raises `SensorFault` naming `path`."""
     rest = (b"\n" + data).partition(b"\n" + key + b" ")[2]
-    number = rest.partition(b"\n")[0].strip()
-    if number.isdigit():
+    number, end, _ = rest.partition(b"\n")
+    number = number.strip()
+    if end and is_number(number):  # without its end it may be cut off
         return int(number)
     raise garbled(path, f"it has no {key.decode()} with a number")
 
 
 def read_number(path: str) -> int:
-    """Contents as one whole number. Raises `SensorFault`."""
-    text = read_text(path)
-    try:
-        return int(text)
-    except ValueError:
-        raise garbled(path, f"{text[:40]!r} is not a whole number") from None
+    """Contents as one whole number, maybe negative. Raises `SensorFault`."""
+    return whole_number(read_text(path), path, LEAST)
 
 
 def unescaped(text: str) -> str:

@@ -9,22 +9,26 @@ and scheduler/sched-bwc.rst (`cpu.cfs_quota_us`, `cpu.stat`).
 
 from __future__ import annotations
 
+import errno
 from math import inf, isnan
 
 from amptalk.clock import Clock
 from amptalk.sensors.capacity import Limit
-from amptalk.sensors.cgroups import Group
+from amptalk.sensors.cgroups import Group, NoGroup
 from amptalk.sensors.files import (
     KeptFile,
     SensorFault,
     entry,
     garbled,
+    is_number,
     read_number,
     read_text,
+    whole_number,
 )
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source
 
 _UNLIMITED = Limit(inf, "no CPU quota")
+_UNKNOWN = Limit(NAN, "the CPU quota has not been read yet")
 _RATES = ("container.cpu_percent", "container.cpu_cores")
 _THROTTLED = ("container.throttled_percent",)
 
@@ -40,9 +44,9 @@ class GroupCpu(Source):
         self._clock = clock
         self.group: Group | None = None
         """The group whose quotas hold."""
-        self.limit = _UNLIMITED
-        """The tightest quota in cores, `inf` without one."""
-        self.cores = self.throttled = NAN
+        self.limit = _UNKNOWN
+        """The tightest quota in cores as last read, `inf` without one, `nan` before that."""
+        self.cores = self.percent = self.throttled = NAN
         self._usage: KeptFile | None = None
         self._throttling: KeptFile | None = None
         self._forget_rates()
@@ -50,7 +54,7 @@ class GroupCpu(Source):
     def _forget_rates(self) -> None:
         self._at = NAN
         self._used = self._held = 0.0
-        self.cores = self.throttled = NAN
+        self.cores = self.percent = self.throttled = NAN
 
     def enter(self, usage: Group, quota: Group | None) -> None:
         """Read use from one group and quotas from another (version 1) or the same one."""
@@ -63,11 +67,18 @@ class GroupCpu(Source):
         self.work()
 
     def leave(self, fault: SensorFault) -> None:
-        """State that there is no group to read."""
+        """State that there is no group to read, or none that can be."""
         self.close()
         self._forget_rates()
         self.group = None
-        self.limit = _UNLIMITED
+        self._lose_quota(fault)
+
+    def _lose_quota(self, fault: SensorFault) -> None:
+        """Keep the quota as last read, since it changes seldom: it still bounds."""
+        if isinstance(fault, NoGroup):
+            self.limit = _UNLIMITED
+        elif isnan(self.limit.amount):
+            self.limit = _UNKNOWN._replace(reason=fault.reason)
         self.lose(fault)
 
     def _gain(self) -> None:
@@ -85,8 +96,12 @@ class GroupCpu(Source):
         for version, folder in _with_ancestors(group):
             try:
                 cores, path = _quota(version, folder)
-            except SensorFault:
-                continue  # the controller is not handed down to this group: no quota
+            except SensorFault as fault:
+                if fault.number == errno.ENOENT:
+                    continue  # the controller is not handed down to this group: no quota
+                self._forget_rates()
+                self._lose_quota(fault)
+                return
             if cores < limit.amount:
                 limit, holding = Limit(cores, path), f"{folder}/cpu.stat"
         self.limit = limit
@@ -100,17 +115,18 @@ class GroupCpu(Source):
             self._notes.lose(_THROTTLED, HISTORY)
             self._held = NAN
 
-    def renew(self) -> None:
-        """Renew the rates since the last reading."""
+    def renew(self, online: float) -> None:
+        """Renew the rates since the last reading; `online` cores are the most without a quota."""
         usage_file = self._usage
         if self.lost or usage_file is None:
             return
         try:
             data = usage_file.read()
             if data.startswith(b"usage_usec "):
-                used = int(data[11 : data.index(b"\n", 11)]) / 1e6
+                end = data.index(b"\n", 11)
+                used = whole_number(data[11:end], usage_file.path) / 1e6
             else:
-                used = int(data) / 1e9
+                used = whole_number(data, usage_file.path) / 1e9
             held = self._held_back(usage_file.path, data)
         except (SensorFault, ValueError) as fault:
             self.lose(fault, usage_file.path)
@@ -120,13 +136,26 @@ class GroupCpu(Source):
         elapsed = now - self._at
         if elapsed > 0.0:
             if isnan(self.cores):
-                self._notes.find(_RATES)
+                self._notes.find(_RATES[1:])
             self.cores = max(0.0, used - self._used) / elapsed
+            self._renew_percent(online)
             if not isnan(self._held):
                 if isnan(self.throttled):
                     self._notes.find(_THROTTLED)
                 self.throttled = min(100.0, 100.0 * max(0.0, held - self._held) / elapsed)
         self._at, self._used, self._held = now, used, held
+
+    def _renew_percent(self, online: float) -> None:
+        quota = self.limit.amount
+        most = online if quota > online else quota
+        if most == inf:
+            self.percent = NAN
+            self._notes.lose(_RATES[:1], self._notes.reason(("device.cpu_count",)))
+            return
+        if isnan(self.percent):
+            self._notes.find(_RATES[:1])
+        share = 100.0 * self.cores / most
+        self.percent = 100.0 if share > 100.0 else share
 
     def _held_back(self, usage_path: str, data: bytes) -> float:
         """Seconds that the quota has held the group back until now."""
@@ -163,17 +192,20 @@ def _quota(version: int, folder: str) -> tuple[float, str]:
     if version == 1:
         path = f"{folder}/cpu.cfs_quota_us"
         quota = read_number(path)
-        if quota < 0:
+        if quota == -1:
             return inf, path
-        return _cores(path, quota, read_number(f"{folder}/cpu.cfs_period_us")), path
+        try:
+            period = f"{folder}/cpu.cfs_period_us"
+            return _cores(path, quota, whole_number(read_text(period), period)), path
+        except SensorFault as fault:  # without its number: a quota is there, whatever is not
+            raise SensorFault(fault.reason, fault.remedy) from None
     path = f"{folder}/cpu.max"
     words = read_text(path).split()
     if words[:1] == ["max"]:
         return inf, path
-    try:
+    if len(words) == 2 and is_number(words[0]) and is_number(words[1]):
         return _cores(path, int(words[0]), int(words[1])), path
-    except (ValueError, IndexError):
-        raise garbled(path, "it is not `quota period`") from None
+    raise garbled(path, "it is not `quota period`")
 
 
 def _cores(path: str, quota: int, period: int) -> float:

@@ -11,17 +11,20 @@ Formats: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 
 from __future__ import annotations
 
-from math import inf
+import errno
+from math import inf, isnan
 
 from amptalk.model.sample import Provenance
 from amptalk.sensors.capacity import Limit
-from amptalk.sensors.cgroups import Group
+from amptalk.sensors.cgroups import Group, NoGroup
 from amptalk.sensors.files import (
     KeptFile,
     SensorFault,
     entry,
     garbled,
+    is_number,
     read_text,
+    whole_number,
 )
 from amptalk.sensors.group_swap import GroupSwap
 from amptalk.sensors.report import NAN, Notes, Source
@@ -31,6 +34,7 @@ _MB = 2.0**20
 _NO_LIMIT = 1 << 60
 """Version 1 says about 2^63, rounded down to a page, for no limit."""
 _UNLIMITED = Limit(inf, "no control group limit")
+_UNKNOWN = Limit(NAN, "the memory limit has not been read yet")
 _FILES = {
     1: ("memory.usage_in_bytes", "memory.limit_in_bytes", b"total_inactive_file"),
     2: ("memory.current", "memory.max", b"inactive_file"),
@@ -55,8 +59,10 @@ class GroupMemory(Source):
         super().__init__(notes)
         self.swap = GroupSwap(notes, space)
         self.group: Group | None = None
-        self.limit = _UNLIMITED
-        """The tightest limit in MB, `inf` without one."""
+        self.limit = _UNKNOWN
+        """The tightest limit in MB as last read, `inf` without one, `nan` before that."""
+        self._roomless = False
+        """Whether neither a limit nor the machine's memory is known to take the percent of."""
         self.kills = NAN
         self._usage: KeptFile | None = None
         self._statistics: KeptFile | None = None
@@ -79,14 +85,21 @@ class GroupMemory(Source):
         self.work(now)
 
     def leave(self, fault: SensorFault) -> None:
-        """State that there is no group to read."""
+        """State that there is no group to read, or none that can be."""
         self.close()
         self.group = None
-        self.limit = _UNLIMITED
         self.kills = NAN
-        self.lose(fault)
+        self._lose_limit(fault)
         self.swap.leave(fault)
         self._notes.lose(_KILLS, fault.reason, fault.remedy)
+
+    def _lose_limit(self, fault: SensorFault) -> None:
+        """Keep the limit as last read, since it changes seldom: it still bounds."""
+        if isinstance(fault, NoGroup):
+            self.limit = _UNLIMITED
+        elif isnan(self.limit.amount):
+            self.limit = _UNKNOWN._replace(reason=fault.reason)
+        self.lose(fault)
 
     def work(self, now: float) -> None:
         """Renew the limits and all else that changes slowly, and find lost values again."""
@@ -95,9 +108,9 @@ class GroupMemory(Source):
             return
         try:
             self._renew_limit(group)
-        except (SensorFault, ValueError) as fault:
-            self.lose(fault, group.folder)
-            self.swap.leave(SensorFault(self.why()))
+        except SensorFault as fault:
+            self._lose_limit(fault)
+            self.swap.leave(fault)
             self._renew_kills()
         else:
             self.renew_cache(now)
@@ -114,12 +127,13 @@ class GroupMemory(Source):
             statistics = self._limiting_statistics
             if statistics is not None:
                 self._limiting_cache = float(entry(statistics.read(), key, statistics.path))
-        except (SensorFault, ValueError) as fault:
-            self.lose(fault, group.folder)
-            self.swap.leave(SensorFault(self.why()))
+        except SensorFault as fault:
+            self.lose(fault)
+            self.swap.leave(fault)
         else:
             if self.lost:
                 self.gain()
+                self._roomless = False
             self.swap.renew(said, now)
             source = f"usage - inactive file cache of {group.folder}/memory.stat"
             if self.swap.uncharged > 0.0:
@@ -134,8 +148,8 @@ class GroupMemory(Source):
             path = f"{folder}/{limit_name}"
             try:
                 amount = _amount(path)
-            except SensorFault:
-                if folder == group.folder:
+            except SensorFault as fault:
+                if folder == group.folder or fault.number != errno.ENOENT:
                     raise
                 continue  # an ancestor without the controller sets no limit
             if amount < limit.amount:
@@ -169,21 +183,33 @@ class GroupMemory(Source):
         if self.lost or usage_file is None:
             return _LOST
         try:
-            usage = int(usage_file.read())
+            usage = whole_number(usage_file.read(), usage_file.path)
             counted = usage - self._cache
             working = counted + self.swap.uncharged
-            if self._limiting is not None:
-                counted = int(self._limiting.read()) - self._limiting_cache
+            limiting = self._limiting
+            if limiting is not None:
+                counted = whole_number(limiting.read(), limiting.path) - self._limiting_cache
             elif self.limit.amount > room_mb:
                 counted = working
-        except (SensorFault, ValueError) as fault:
-            self.lose(fault, usage_file.path)
+        except SensorFault as fault:
+            self.lose(fault)
             return _LOST
         limit = self.limit.amount
         room = room_mb if limit > room_mb else limit
         counted = counted / _MB if counted > 0.0 else 0.0
         percent = 100.0 * counted / room if room > 0.0 else 100.0
+        if room == inf or self._roomless:
+            percent = self._without_room(percent, room)
         return usage / _MB, working / _MB if working > 0.0 else 0.0, limit, percent
+
+    def _without_room(self, percent: float, room: float) -> float:
+        """State why there is no percent, or that there is one again."""
+        self._roomless = room == inf
+        if self._roomless:
+            self._notes.lose(_CACHED[1:], self._notes.reason(("device.memory_total_mb",)))
+            return NAN
+        self._notes.find(_CACHED[1:])
+        return percent
 
     def paths(self) -> tuple[str, ...]:
         """Files read each tick."""
@@ -212,8 +238,7 @@ def _amount(path: str) -> float:
     text = read_text(path)
     if text == "max":
         return inf
-    try:
-        amount = int(text)
-    except ValueError:
-        raise garbled(path, f"{text[:40]!r} is neither a number nor `max`") from None
+    if not is_number(text):
+        raise garbled(path, f"{text[:40]!r} is neither a number nor `max`")
+    amount = int(text)
     return inf if amount >= _NO_LIMIT else float(amount)

@@ -15,7 +15,7 @@ from math import isnan
 
 from amptalk.model.sample import Provenance
 from amptalk.sensors.cgroups import Group
-from amptalk.sensors.files import KeptFile, SensorFault, entry
+from amptalk.sensors.files import KeptFile, SensorFault, entry, whole_number
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.swapspace import SwapSpace
 
@@ -54,9 +54,9 @@ class GroupSwap(Source):
         space = self._space
         try:
             swapped, zswapped = self._amounts(statistics)
-        except (SensorFault, ValueError) as fault:
+        except SensorFault as fault:
             if space.memory.swap[1] != 0.0:
-                self.leave(fault if isinstance(fault, SensorFault) else self._garbled(fault))
+                self.leave(fault)
                 return
             swapped, zswapped = 0, 0  # the device has no swap space
         if self.lost or isnan(self.swap_mb):
@@ -71,7 +71,7 @@ class GroupSwap(Source):
         """Bytes swapped in all and into zswap. Raises `SensorFault`."""
         file = self._file
         if file is not None:
-            swapped = int(file.read())
+            swapped = whole_number(file.read(), file.path)
             if b"\nzswapped " not in statistics:  # before Linux 5.19
                 return swapped, 0
             return swapped, entry(statistics, b"zswapped", self._statistics)
@@ -82,10 +82,6 @@ class GroupSwap(Source):
                 "append swapaccount=1 to the kernel command line and reboot",
             )
         return entry(statistics, b"total_swap", self._statistics), 0
-
-    def _garbled(self, fault: ValueError) -> SensorFault:
-        path = self._statistics if self._file is None else self._file.path
-        return SensorFault(f"{path} is not as documented: {fault}")
 
     def close(self) -> None:
         """Close the file."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from amptalk.model.sample import Provenance
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, garbled, is_number
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
@@ -44,6 +44,8 @@ class MemorySource(Source):
         super().__init__(notes)
         self._file = KeptFile(f"{roots.proc}/meminfo")
         self._forget()
+        self._retrying = False
+        """Whether the reasons of a fault stand until a reading succeeds."""
         self.total_mb = NAN
         """Memory of the machine as last read, `nan` when it never was."""
 
@@ -70,11 +72,15 @@ class MemorySource(Source):
         if self.lost:
             return _LOST
         try:
-            return self._values(self._file.read(), now)
+            values = self._values(self._file.read(), now)
         except (SensorFault, ValueError, IndexError) as fault:
             self.lose(fault, self.path)
             self._forget()
             return _LOST
+        if self._retrying:
+            self._retrying = False
+            self.gain()
+        return values
 
     def _values(self, data: bytes, now: float) -> Values:
         at, end, total = self._key_at, self._end, self._total
@@ -148,7 +154,7 @@ class MemorySource(Source):
     def retry(self) -> None:
         """Try a lost source again at the next reading."""
         if self.lost:
-            self.gain()
+            self.lost, self._retrying = False, True
 
     def close(self) -> None:
         """Close the file."""
@@ -161,7 +167,7 @@ def _table(data: bytes) -> dict[str, int]:
     for line in data.decode("ascii", "replace").splitlines():
         key, colon, rest = line.partition(":")
         word = rest.split()[:1]
-        if colon and word and word[0].isdigit():
+        if colon and word and is_number(word[0]):
             table[key.strip()] = int(word[0])
     return table
 

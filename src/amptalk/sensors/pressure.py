@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 from math import isnan
 
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, garbled, whole_number
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
@@ -59,15 +59,17 @@ class PressureSource(Source):
             some, full = self._some, self._full
             if data != self._data:  # else nothing waited: the totals have not moved either
                 words = data.split(None, self._words)
-                some = int(words[4][6:])
+                some = whole_number(words[4][6:], self.path)
                 if self._wants_full:
-                    full = int(words[9][6:])
+                    full = whole_number(words[9][6:], self.path)
+                if data[-1:] != b"\n":
+                    raise garbled(self.path, "it is cut off")
         except SensorFault as fault:
             if fault.number in {errno.ENOENT, errno.EOPNOTSUPP, errno.ENOTDIR}:
                 fault = SensorFault(f"{_OFF}: {fault.reason}", REMEDY)
             self._lose(fault)
             return
-        except (ValueError, IndexError):
+        except IndexError:
             self._lose(garbled(self.path, "no `total=` with a number where one belongs"))
             return
         elapsed = now - self._at

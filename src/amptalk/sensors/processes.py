@@ -30,6 +30,7 @@ from amptalk.sensors.procstat import (
     descendants_by_scan,
     has_children_files,
     has_clock,
+    is_over,
     read_stat,
     stat_or_none,
 )
@@ -37,6 +38,8 @@ from amptalk.sensors.roots import Roots
 
 AT_MOST = 64
 """Descendants read in one tick, and descriptors kept for them."""
+_MOST_PAGES = 1 << 40
+"""More pages than any machine can have."""
 _HURRY = 20.0
 """Membership is renewed out of turn only after this many times its cost: at most 5 % of a core."""
 _SEEN_LATE = 0.02
@@ -80,13 +83,18 @@ class ProcessTree:
         self._listed = has_children_files(self._proc, pid)
         self._hint = KeptFile(f"{self._proc}/{pid}/task/{pid}/children", 4096)
         self._hinted = b""
-        self._adopt(pid, read_stat(self._proc, pid), first=True)
-        self.renew(first=True)
+        try:
+            self._adopt(pid, read_stat(self._proc, pid), first=True)
+            self.renew(first=True)
+        except SensorFault:
+            self.close()
+            raise
 
     def read(self, *, cpu: bool) -> None:
         """Read the memory of each process, and its CPU time if asked.
 
-        Raises `SensorFault` when the application's own process cannot be read.
+        Raises `SensorFault` when the application's own process cannot be read, or another one
+        that has not ended: the sum would be too low.
         """
         # Waited-for time first: a child reaped after it is then found gone in this tick or later,
         # and what it had used is known before the time reaches us a second time.
@@ -104,10 +112,24 @@ class ProcessTree:
                         process.seconds = used
                 if data != process.said:
                     self._take(process, data)
-            except (SensorFault, OSError) as fault:
+            except OSError as error:
                 if process.pid == self.root:
-                    raise self._ended(fault) from None
+                    raise fault_of(error, f"the CPU clock of process {self.root}") from None
                 gone.append(process)
+            except SensorFault as fault:
+                if process.pid == self.root or not is_over(fault):
+                    raise
+                gone.append(process)
+        self._follow(gone)
+        if cpu:
+            self._cpu_at = time.monotonic()
+        if settles:
+            root = self.members[self.root]
+            if waited != root.waited or root.owed or root.carried:
+                self.seconds += root.settle(waited)
+
+    def _follow(self, gone: list[Process]) -> None:
+        """Let go of who is gone, and find out who belongs here when that has changed."""
         if gone:
             self._forget(gone)
             self._pending = True
@@ -115,12 +137,6 @@ class ProcessTree:
             self._look_at_hint()
         if self._pending and time.monotonic() >= self._renew_from:
             self.renew()
-        if cpu:
-            self._cpu_at = time.monotonic()
-        if settles:
-            root = self.members[self.root]
-            if waited != root.waited or root.owed or root.carried:
-                self.seconds += root.settle(waited)
 
     def _due(self) -> tuple[Process, ...]:
         """The processes to read in this tick: all, or of many the first and the next in turn."""
@@ -138,11 +154,13 @@ class ProcessTree:
 
     def _take(self, process: Process, data: bytes) -> None:
         """Bring the sums up to what the memory file of a process says now."""
+        words = data.split(None, 3)
         try:
-            words = data.split(None, 3)
             resident, shared = int(words[1]), int(words[2])
         except (ValueError, IndexError):
             raise garbled(process.path, "fewer than 3 numbers") from None
+        if not (0 <= resident < _MOST_PAGES and 0 <= shared < _MOST_PAGES):
+            raise garbled(process.path, f"{resident} resident pages, {shared} of them shared")
         if (resident == 0) != (process.resident == 0):
             self.living += 1 if resident else -1
         self.resident += resident - process.resident
@@ -169,12 +187,6 @@ class ProcessTree:
     def _used(self, process: Process) -> float:
         """CPU time of a process without a clock."""
         return read_stat(self._proc, process.pid).seconds
-
-    def _ended(self, fault: Exception) -> SensorFault:
-        if isinstance(fault, SensorFault):
-            return fault
-        assert isinstance(fault, OSError)  # noqa: S101 - the only other kind that is caught
-        return fault_of(fault, f"the CPU clock of process {self.root}")
 
     def _look_at_hint(self) -> None:
         """Have the membership renewed when the main thread's list of children has changed."""
@@ -247,8 +259,8 @@ class ProcessTree:
         self.generation += 1
         try:
             self._take(process, process.read())
-        except SensorFault:
-            if pid == self.root:
+        except SensorFault as fault:
+            if pid == self.root or not is_over(fault):
                 raise
             self._forget((process,))
 

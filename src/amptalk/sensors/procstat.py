@@ -9,13 +9,16 @@ Formats: Documentation/filesystems/proc.rst; `smaps_rollup` since Linux 4.14, it
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from typing import NamedTuple
 
 from amptalk.model.sample import Method
-from amptalk.sensors.files import SensorFault, exists, garbled, listing, read_once
+from amptalk.sensors.files import SensorFault, garbled, is_number, listing, read_once
 
+_PAGE = 4096
+"""Bytes that `stat`, `status` and `smaps_rollup` stay well below."""
 _HZ = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -42,26 +45,33 @@ class ProcessStat(NamedTuple):
 def read_stat(proc: str, pid: int) -> ProcessStat:
     """Read `/proc/<pid>/stat`. Raises `SensorFault`."""
     path = f"{proc}/{pid}/stat"
-    data = read_once(path)
+    data = read_once(path, _PAGE)
     words = data[data.rfind(b")") + 1 :].split()  # the name before it may hold ")" and spaces
-    try:
-        return ProcessStat(
-            int(words[1]),
-            int(words[19]),
-            (int(words[11]) + int(words[12])) / _HZ,
-            (int(words[13]) + int(words[14])) / _HZ,
-            int(words[9]) + int(words[10]),
-        )
-    except (IndexError, ValueError):
-        raise garbled(path, "fewer or other fields than proc(5) lists") from None
+    if len(words) < 20 or not all(map(is_number, (words[1], *words[9:15], words[19]))):
+        raise garbled(path, "fewer or other fields than proc(5) lists")
+    major, waited_major, user, system, waited_user, waited_system = map(int, words[9:15])
+    return ProcessStat(
+        int(words[1]),
+        int(words[19]),
+        (user + system) / _HZ,
+        (waited_user + waited_system) / _HZ,
+        major + waited_major,
+    )
+
+
+def is_over(fault: SensorFault) -> bool:
+    """Whether a process has ended, or became another user's who hides it (mount option hidepid)."""
+    return fault.number in {errno.ENOENT, errno.ESRCH, errno.EACCES, errno.EPERM}
 
 
 def stat_or_none(proc: str, pid: int) -> ProcessStat | None:
-    """What the kernel says of a process, `None` when it has ended."""
+    """What the kernel says of a process, `None` when it is over. Raises `SensorFault`."""
     try:
         return read_stat(proc, pid)
-    except SensorFault:
-        return None
+    except SensorFault as fault:
+        if is_over(fault):
+            return None
+        raise
 
 
 def clock_of(pid: int) -> int:
@@ -79,21 +89,33 @@ def has_clock(pid: int) -> bool:
 
 
 def has_children_files(proc: str, pid: int) -> bool:
-    """Whether this kernel lists children (CONFIG_PROC_CHILDREN)."""
-    return exists(f"{proc}/{pid}/task/{pid}/children")
+    """Whether this kernel lists children (CONFIG_PROC_CHILDREN), and to this user."""
+    try:
+        read_once(f"{proc}/{pid}/task/{pid}/children")
+    except SensorFault as fault:
+        return not is_over(fault)
+    return True
 
 
 def descendants_by_children(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
-    """Every descendant of `root`, parents first, leaving out excluded ones with theirs."""
+    """Every descendant of `root`, parents first, leaving out excluded ones with theirs.
+
+    Raises `SensorFault` when a list cannot be read though its thread lives.
+    """
     queue = [root]
     seen = excluded | {root}
     for pid in queue:
         for thread in listing(f"{proc}/{pid}/task"):
             try:
-                words = read_once(f"{proc}/{pid}/task/{thread}/children").split()
-            except SensorFault:
-                continue  # the thread has ended
-            fresh = {int(word) for word in words if word.isdigit()} - seen
+                path = f"{proc}/{pid}/task/{thread}/children"
+                words = read_once(path).split()
+            except SensorFault as fault:
+                if is_over(fault):
+                    continue
+                raise
+            if not all(map(is_number, words)):
+                raise garbled(path, "other words than numbers of processes")
+            fresh = {int(word) for word in words} - seen
             seen |= fresh
             queue += sorted(fresh)
     return queue[1:]
@@ -146,12 +168,12 @@ def read_rollup(proc: str, pid: int) -> Rollup:
     """
     path = f"{proc}/{pid}/smaps_rollup"
     try:
-        table = _table(read_once(path))
-    except SensorFault:
-        return _resident(proc, pid)
+        table = _table(read_once(path, _PAGE))
+    except SensorFault as fault:
+        return _resident(proc, pid, fault.reason)
     pss = table.get("Pss")
-    if pss is None:
-        return _resident(proc, pid)
+    if pss is None or not _complete(table):
+        return _resident(proc, pid, f"{path} is not complete")
     swap = table.get("SwapPss", table.get("Swap", 0))
     if "Pss_Anon" in table and "Pss_File" in table:
         share = table["Pss_Anon"]
@@ -166,24 +188,30 @@ def read_rollup(proc: str, pid: int) -> Rollup:
     return Rollup(anonymous - share, shmem, file, pss, swap, "estimated", source)
 
 
-def _resident(proc: str, pid: int) -> Rollup:
+def _complete(table: dict[str, int]) -> bool:
+    """Whether the kernel printed all that it prints together."""
+    kinds = sum(kind in table for kind in ("Pss_Anon", "Pss_File", "Pss_Shmem"))
+    return kinds in {0, 3} and "Anonymous" in table and "SwapPss" in table
+
+
+def _resident(proc: str, pid: int, why: str) -> Rollup:
     table = _status(proc, pid)
     nan = float("nan")
     if "RssAnon" in table:
         kinds = 0, table.get("RssShmem", 0), table.get("RssFile", 0)
         swap = table.get("VmSwap", nan)
-        return Rollup(*kinds, nan, swap, "estimated", "RSS by kind: smaps_rollup is not readable")
+        return Rollup(*kinds, nan, swap, "estimated", f"RSS by kind, since {why}")
     try:
         shared = int(read_once(f"{proc}/{pid}/statm").split()[2]) * PAGE_KIB
     except (IndexError, ValueError):
         raise garbled(f"{proc}/{pid}/statm", "fewer than 3 numbers") from None
-    source = "statm: smaps_rollup and status are not readable"
+    source = f"statm, since its status cannot be read and {why}"
     return Rollup(0, 0, shared, nan, nan, "estimated", source)
 
 
 def _status(proc: str, pid: int) -> dict[str, int]:
     try:
-        return _table(read_once(f"{proc}/{pid}/status"))
+        return _table(read_once(f"{proc}/{pid}/status", _PAGE))
     except SensorFault:
         return {}
 
@@ -191,8 +219,8 @@ def _status(proc: str, pid: int) -> dict[str, int]:
 def _table(data: bytes) -> dict[str, int]:
     """Lines of the shape `Key: number kB`."""
     table: dict[str, int] = {}
-    for line in data.split(b"\n"):
+    for line in data.split(b"\n")[:-1]:  # behind the last one nothing is whole
         words = line.split()
-        if len(words) == 3 and words[2] == b"kB" and words[1].isdigit():
+        if len(words) == 3 and words[2] == b"kB" and is_number(words[1]):
             table[words[0].rstrip(b":").decode("ascii", "replace")] = int(words[1])
     return table

@@ -110,7 +110,7 @@ class SensorSuite:
         now = self._clock.monotonic()
         self._slow.run_due(now)
         self._first = True
-        self._bounds: tuple[float | Limit, ...] = ()
+        self._bounds: tuple[object, ...] = ()
         self.capacity = effective_capacity((), ())
         """What 100 % of CPU and memory mean here; renewed every 5 s."""
         self.rates_fresh = False
@@ -211,20 +211,26 @@ class SensorSuite:
         device = self._device
         quota, room = self._container.limits
         allowed = self._affinity()
-        bounds = (device.cores, device.total_mb, allowed, quota, room)
+        online = self._bound(device.cores, f"{device.cores:g} online CPUs", "device.cpu_count")
+        total = "total memory of the device"
+        memory = self._bound(device.total_mb, total, "device.memory_total_mb"), room
+        bounds = (online, memory, allowed, quota)
         if bounds == self._bounds:
             return
         self._bounds = bounds
-        cpu = [Limit(device.cores, f"{device.cores:g} online CPUs"), quota]
+        cpu = [online, quota]
         if allowed:
             cpu.insert(1, Limit(allowed, f"affinity allows {allowed} CPUs"))
-        memory = (Limit(device.total_mb, "total memory of the device"), room)
         self.capacity = effective_capacity(cpu, memory)
         if self._of_application:
             if isnan(self.capacity.memory_mb):
-                self._notes.lose(("memory_percent",), "the total memory is not known")
+                self._notes.lose(("memory_percent",), self.capacity.memory_reason)
             else:
                 self._notes.find(("memory_percent",))
+
+    def _bound(self, amount: float, text: str, field: str) -> Limit:
+        """What the machine has, or why that is not known."""
+        return Limit(amount, self._notes.reason((field,)) if isnan(amount) else text)
 
     def _affinity(self) -> int:
         """CPUs that the scheduler may use for the application; 0 when that cannot be told."""

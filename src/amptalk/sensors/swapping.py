@@ -16,7 +16,7 @@ import os
 from math import isnan
 
 from amptalk.model.sample import Provenance
-from amptalk.sensors.files import KeptFile, SensorFault, garbled
+from amptalk.sensors.files import KeptFile, SensorFault, garbled, is_number
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
 
@@ -69,8 +69,8 @@ class SwapSource(Source):
             self._notes.lose(self.fields, _FIRST)
         try:
             counters = self._counters()
-        except (SensorFault, ValueError) as fault:
-            self.lose(fault, self.path)
+        except SensorFault as fault:
+            self.lose(fault)
             self._at = NAN
             self._file.size = _WHOLE
             self.rates = _LOST
@@ -106,7 +106,7 @@ class SwapSource(Source):
 
 
 def _found(data: bytes, keys: tuple[bytes, ...]) -> tuple[Counters, int] | None:
-    """The counters, and where the last line needed ends; `None` if one is cut off or missing."""
+    """The counters, and where the last line needed ends; `None` if one is cut off or is none."""
     table: dict[bytes, int] = {}
     last = 0
     for key in keys:
@@ -116,6 +116,8 @@ def _found(data: bytes, keys: tuple[bytes, ...]) -> tuple[Counters, int] | None:
         start += len(key)
         end = data.find(b"\n", start)
         if end < 0:
+            return None
+        if not is_number(data[start:end]):
             return None
         table[key] = int(data[start:end])
         last = max(last, end)

@@ -22,7 +22,15 @@ import re
 from typing import NamedTuple
 
 from amptalk.model.sample import Method, Provenance
-from amptalk.sensors.files import KeptFile, SensorFault, exists, garbled, read_text, unescaped
+from amptalk.sensors.files import (
+    KeptFile,
+    SensorFault,
+    exists,
+    garbled,
+    is_number,
+    read_text,
+    unescaped,
+)
 from amptalk.sensors.memory import MemorySource
 from amptalk.sensors.report import NAN, Notes, Source
 from amptalk.sensors.roots import Roots
@@ -99,8 +107,8 @@ class SwapSpace(Source):
             areas = parse_swaps(self._file.read(), self.path)
             self._told(areas, zswap)
             values, spread = spread_of(areas, self._holdings(areas), zswap or (0.0, 0.0))
-        except (SensorFault, ValueError) as fault:
-            self.lose(fault, self.path)
+        except SensorFault as fault:
+            self.lose(fault)
             reason = self.why()
             if self.spread.reason != reason:
                 self.values, self.spread = (NAN, NAN, NAN), Spread(NAN, NAN, "estimated", reason)
@@ -184,7 +192,7 @@ def parse_swaps(data: bytes, path: str = "/proc/swaps") -> tuple[Area, ...]:
     areas = []
     for line in data.decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split()
-        if len(words) != 5 or not words[3].isdecimal():
+        if len(words) != 5 or not is_number(words[3]):
             raise garbled(path, f"{line[:60]!r} is not name, kind, size, used and priority")
         if words[1] not in {"partition", "file"}:
             raise SensorFault(f"{path} names swap of kind {words[1]!r}: where it lies is not told")
@@ -198,11 +206,10 @@ def parse_zram(memory: bytes, backing: bytes, path: str) -> Holding:
     Of `mm_stat` the first three columns are used: original, compressed, and in total with all that
     the allocator keeps. Pages written back still count as original.
     """
-    try:
-        words, disk = memory.split(), int(backing.split()[0]) * _BLOCK
-        original, ram = int(words[0]), int(words[2])
-    except (ValueError, IndexError):
-        raise garbled(path, "fewer or other columns than zram.rst lists") from None
+    words, written = memory.split(), backing.split()[:1]
+    if len(words) < 7 or not written or not all(map(is_number, words[:3] + written)):
+        raise garbled(path, "fewer or other columns than zram.rst lists")
+    original, ram, disk = int(words[0]), int(words[2]), int(written[0]) * _BLOCK
     return Holding(max(0, original - disk) / _MB, ram / _MB, disk / _MB)
 
 

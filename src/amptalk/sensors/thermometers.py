@@ -17,7 +17,7 @@ from functools import partial
 from math import isnan, nan
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, listing, read_number, read_once
+from amptalk.sensors.files import LEAST, SensorFault, listing, read_number, read_once, whole_number
 from amptalk.sensors.hwmon import Chip, check, chips, text_or_nothing
 from amptalk.sensors.roots import Roots
 
@@ -81,11 +81,7 @@ class Thermometer:
     def celsius(self) -> float:
         """Read it. Raises `SensorFault`, also for what cannot be a temperature."""
         self._check()
-        data = read_once(self.path)
-        try:
-            value = int(data)
-        except ValueError:
-            raise SensorFault(f"{self.path} says {data[:40]!r}, no number") from None
+        value = whole_number(read_once(self.path), self.path, LEAST)
         if not LOWEST <= value <= HIGHEST:
             raise SensorFault(f"{self.path} says {value / 1000:g} °C, which cannot be")
         if value == 0:

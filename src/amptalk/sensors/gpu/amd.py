@@ -13,9 +13,19 @@ one of the two); some accelerators have no edge temperature (1), only that of th
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 
-from amptalk.sensors.files import SensorFault, exists, listing
+from amptalk.sensors.files import (
+    SensorFault,
+    exists,
+    garbled,
+    is_number,
+    listing,
+    read_once,
+    read_text,
+    whole_number,
+)
 from amptalk.sensors.gpu.cards import CardReader
 from amptalk.sensors.gpu.fdinfo import clients_of
 from amptalk.sensors.gpu.own import TRANSLATED, estimate_share, foreign
@@ -102,7 +112,7 @@ class AmdReader(CardReader):
         kfd = f"{self._roots.sys}/class/kfd/kfd"
         key = self._compute_id(f"{kfd}/topology/nodes", place.pci_address)
         listed = listing(f"{kfd}/proc") if key else []
-        numbers = [int(name) for name in listed if name.isdigit()]
+        numbers = [int(name) for name in listed if is_number(name)]
         if numbers and foreign(self._roots, tuple(numbers)):
             if told:
                 return 0.0
@@ -117,14 +127,23 @@ class AmdReader(CardReader):
     @staticmethod
     def _compute_id(folder: str, pci_address: str) -> str:
         for node in listing(folder):
-            lines = text_or_nothing(f"{folder}/{node}/properties").splitlines()
-            words = dict(line.split(None, 1) for line in lines if len(line.split(None, 1)) == 2)
+            path = f"{folder}/{node}/properties"
+            try:
+                data = read_once(path)
+            except SensorFault as fault:
+                if fault.number in {errno.ENOENT, errno.EACCES, errno.EPERM}:
+                    continue  # gone, or a GPU that this control group may not use
+                raise
+            pairs = [line.split(None, 1) for line in data.decode("ascii", "replace").splitlines()]
+            words = dict(pair for pair in pairs if len(pair) == 2)
             location, domain = words.get("location_id", ""), words.get("domain", "0")
-            if location.isdigit() and domain.isdigit():
-                spot = int(location)
-                address = f"{int(domain):04x}:{spot >> 8:02x}:{spot >> 3 & 31:02x}.{spot & 7}"
-                if address == pci_address:
-                    return text_or_nothing(f"{folder}/{node}/gpu_id")
+            if data[-1:] != b"\n" or not (is_number(location) and is_number(domain)):
+                raise garbled(path, "it has no location_id with a number")
+            spot = int(location)
+            address = f"{int(domain):04x}:{spot >> 8:02x}:{spot >> 3 & 31:02x}.{spot & 7}"
+            if address == pci_address:
+                path = f"{folder}/{node}/gpu_id"
+                return str(whole_number(read_text(path), path))
         return ""
 
 

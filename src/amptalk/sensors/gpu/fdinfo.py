@@ -10,11 +10,14 @@ Format: Documentation/gpu/drm-usage-stats.rst.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, fault_of, read_once
+from amptalk.sensors.files import SensorFault, fault_of, garbled, is_number, read_once
 
+_ADDRESS = re.compile(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]")
 _UNITS = {"": 1.0, "KiB": 1024.0, "MiB": 2.0**20, "GiB": 2.0**30}
 
 
@@ -42,30 +45,41 @@ def clients_of(proc: str, pids: tuple[int, ...], pci_address: str) -> dict[str, 
             try:
                 if not os.readlink(f"{folder}/{descriptor}").startswith("/dev/dri/"):
                     continue
-                text = read_once(f"{proc}/{pid}/fdinfo/{descriptor}").decode("ascii", "replace")
-            except (OSError, SensorFault):
+                path = f"{proc}/{pid}/fdinfo/{descriptor}"
+                pairs = _pairs(path)
+            except OSError:
                 continue  # closed meanwhile
-            pairs = _pairs(text)
+            except SensorFault as fault:
+                if fault.number in {errno.ENOENT, errno.ESRCH}:
+                    continue
+                raise
             client = pairs.get("drm-client-id", "")
-            if client and pairs.get("drm-pdev", "").lower() == pci_address:
-                found[client] = Client(_memory(pairs), _engines(pairs))
+            where = pairs.get("drm-pdev", "")
+            if (client and not is_number(client)) or (where and not _ADDRESS.fullmatch(where)):
+                raise garbled(path, f"client {client[:40]!r} of {where[:40]!r}")
+            if client and where.lower() == pci_address:
+                found[client] = Client(_memory(pairs, path), _engines(pairs))
     return found
 
 
-def _pairs(text: str) -> dict[str, str]:
+def _pairs(path: str) -> dict[str, str]:
+    text = read_once(path).decode("ascii", "replace")
+    if not text.endswith("\n") or ":" not in text:
+        raise garbled(path, "it is not lines of `key: value`")
     split = (line.partition(":") for line in text.splitlines())
     return {key.strip(): value.strip() for key, _, value in split}
 
 
-def _memory(pairs: dict[str, str]) -> dict[str, float]:
+def _memory(pairs: dict[str, str], path: str) -> dict[str, float]:
     """Bytes by region: what is resident, else `drm-memory-`, its older name in amdgpu."""
     memory: dict[str, float] = {}
     for prefix in ("drm-memory-", "drm-resident-"):
         for key, value in pairs.items():
             if key.startswith(prefix):
                 amount, _, unit = value.partition(" ")
-                if amount.isdigit() and unit in _UNITS:
-                    memory[key[len(prefix) :]] = int(amount) * _UNITS[unit]
+                if not is_number(amount) or unit not in _UNITS:
+                    raise garbled(path, f"{key} is {value[:40]!r}")
+                memory[key[len(prefix) :]] = int(amount) * _UNITS[unit]
     return memory
 
 
@@ -73,7 +87,7 @@ def _engines(pairs: dict[str, str]) -> dict[str, tuple[float, float]]:
     engines: dict[str, tuple[float, float]] = {}
     for key, value in pairs.items():
         amount = value.partition(" ")[0]
-        if not amount.isdigit():
+        if not is_number(amount):
             continue
         if key.startswith("drm-engine-") and not key.startswith("drm-engine-capacity-"):
             name = key[len("drm-engine-") :]
@@ -81,7 +95,7 @@ def _engines(pairs: dict[str, str]) -> dict[str, tuple[float, float]]:
         elif key.startswith("drm-cycles-"):
             name = key[len("drm-cycles-") :]
             total = pairs.get(f"drm-total-cycles-{name}", "")
-            if total.isdigit():
+            if is_number(total):
                 engines[name] = int(amount) / _capacity(pairs, name), float(total)
     return engines
 
@@ -89,7 +103,7 @@ def _engines(pairs: dict[str, str]) -> dict[str, tuple[float, float]]:
 def _capacity(pairs: dict[str, str], engine: str) -> int:
     """How many engines of that name there are; their times are added up."""
     text = pairs.get(f"drm-engine-capacity-{engine}", "1")
-    return max(1, int(text)) if text.isdigit() else 1
+    return max(1, int(text)) if is_number(text) else 1
 
 
 class BusyShare:

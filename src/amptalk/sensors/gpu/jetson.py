@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 
 from amptalk.clock import Clock
-from amptalk.sensors.files import SensorFault, listing, read_text
+from amptalk.sensors.files import SensorFault, garbled, is_number, listing, read_once
 from amptalk.sensors.gpu.own import estimate_share
 from amptalk.sensors.gpu.places import Place, memory_total_mb, suspended, text_or_nothing
 from amptalk.sensors.gpu.reading import (
@@ -91,12 +91,12 @@ class JetsonReader:
 def held_by_process(path: str) -> dict[int, float]:
     """MB by pid from nvmap's list: client, process, pid, size with unit. Raises `SensorFault`."""
     held: dict[int, float] = {}
-    for line in read_text(path).splitlines():
-        words = line.split()
-        if len(words) < 4 or not words[-2].isdigit():
-            continue  # the heading, and the total
-        amount, unit = words[-1][:-1], words[-1][-1:]
-        if amount.isdigit() and unit in _UNITS:
-            pid = int(words[-2])
-            held[pid] = held.get(pid, 0.0) + int(amount) / _UNITS[unit]
+    lines = [line.split() for line in read_once(path).decode("utf-8", "replace").splitlines()]
+    if len(lines) < 2 or lines[0][:1] != ["CLIENT"] or lines[-1][:1] != ["total"]:
+        raise garbled(path, "it does not begin with a heading and end with a total")
+    for words in lines[1:-1]:
+        pid, size = words[-2:] if len(words) >= 4 else ("", "")
+        if not is_number(pid) or not is_number(size[:-1]) or size[-1:] not in _UNITS:
+            raise garbled(path, f"a line {' '.join(words)[:60]!r}")
+        held[int(pid)] = held.get(int(pid), 0.0) + int(size[:-1]) / _UNITS[size[-1:]]
     return held

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from amptalk.clock import Clock
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.places import TITLES, Place
-from amptalk.sensors.gpu.reading import GpuReading, Identity
+from amptalk.sensors.gpu.reading import GpuReading, Identity, without_application
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.slow import CADENCE
 
@@ -71,6 +71,8 @@ class Kind:
             self._reader = self._make()
         begun = time.thread_time()
         readings = self._reader.read(self._pids)
+        if not self._pids:  # the application cannot be read, so nothing is known to be its own
+            readings = tuple([without_application(one) for one in readings])
         self._cost_us = (time.thread_time() - begun) * 1e6
         return readings
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, listing, read_once, read_text
+from amptalk.sensors.files import SensorFault, exists, is_number, listing, read_once, read_text
 from amptalk.sensors.roots import Roots
 
 KINDS = ("nvidia", "jetson", "amd", "intel")
@@ -61,7 +61,7 @@ def memory_total_mb(roots: Roots) -> float:
     path = f"{roots.proc}/meminfo"
     for line in read_once(path).splitlines():
         words = line.replace(b":", b" ").split()
-        if len(words) >= 2 and words[0] == b"MemTotal" and words[1].isdigit():
+        if len(words) >= 2 and words[0] == b"MemTotal" and is_number(words[1]):
             return int(words[1]) / 1024.0
     raise SensorFault(f"{path} has no MemTotal")
 

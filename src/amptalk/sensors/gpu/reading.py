@@ -7,7 +7,7 @@ from math import isnan
 from typing import NamedTuple, Protocol
 
 from amptalk.model.sample import Method
-from amptalk.sensors.files import SensorFault, garbled, read_text
+from amptalk.sensors.files import SensorFault, garbled, read_number, read_text, whole_number
 from amptalk.sensors.report import NAN
 
 MB = 2.0**20
@@ -153,6 +153,15 @@ def nothing_known(fault: SensorFault, identity: Identity, at: float) -> GpuReadi
     return findings.reading(identity, at)
 
 
+def without_application(one: GpuReading) -> GpuReading:
+    """Take out what is the application's: its processes cannot be read."""
+    if one.silent:
+        return one
+    why = SensorFault("the processes of the application are not known")
+    missing = {**one.missing, "application_mb": why, "application_utilization": why}
+    return one._replace(missing=missing, application_mb=NAN, application_utilization=NAN)
+
+
 class PowerMeter:
     """Power from an energy counter: the difference of two readings, when it is plausible.
 
@@ -178,12 +187,8 @@ class PowerMeter:
 
 
 def number(path: str, scale: float = 1.0) -> float:
-    """The whole number in a file times `scale`. Raises `SensorFault`."""
-    text = read_text(path)
-    try:
-        return int(text) * scale
-    except ValueError:
-        raise garbled(path, f"{text[:40]!r} is not a whole number") from None
+    """The number of 0 or more in a file times `scale`. Raises `SensorFault`."""
+    return whole_number(read_text(path), path) * scale
 
 
 def percent(path: str, scale: float = 1.0) -> float:
@@ -196,7 +201,7 @@ def percent(path: str, scale: float = 1.0) -> float:
 
 def temperature(path: str) -> float:
     """Degrees Celsius from a file in thousandths. Raises `SensorFault`."""
-    value = number(path, 0.001)
+    value = read_number(path) * 0.001
     if not -40.0 <= value <= 150.0:
         raise garbled(path, f"{value:g} °C cannot be")
     return value

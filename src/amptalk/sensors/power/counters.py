@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from math import isnan, nan
 
-from amptalk.sensors.files import SensorFault, garbled, read_once
+from amptalk.sensors.files import SensorFault, read_once, whole_number
 from amptalk.sensors.hwmon import GONE
 from amptalk.sensors.power.meter import NotYetError
 
@@ -74,14 +74,7 @@ class Counter:
         """Microjoules. Raises `SensorFault`."""
         if self.check is not None:
             self.check()
-        data = read_once(self.path)
-        try:
-            value = int(data)
-        except ValueError:
-            raise garbled(self.path, f"{data[:40]!r} is not a whole number") from None
-        if value < 0:
-            raise garbled(self.path, f"an energy of {value} µJ")
-        return value
+        return whole_number(read_once(self.path), self.path)
 
 
 class CounterGroup:

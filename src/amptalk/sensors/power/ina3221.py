@@ -40,7 +40,7 @@ class _Rail(NamedTuple):
         else:
             watts = read_number(self.paths[0]) * read_number(self.paths[1]) / 1e6
         if watts < 0.0:
-            raise garbled(self.paths[-1], f"rail {self.label} says {watts:g} W")
+            raise garbled(" with ".join(self.paths), f"rail {self.label} says {watts:g} W")
         return watts
 
 
@@ -108,7 +108,8 @@ def _hwmon(sys: str) -> list[_Rail]:
 
 
 def _connected(label: str) -> bool:
-    return bool(label) and label.upper() != "NC"
+    """Whether something hangs on the rail, by its label from the device tree."""
+    return label.isascii() and label.isprintable() and label.upper() not in {"", "NC"}
 
 
 def _milli(path: str, unit: str) -> int:

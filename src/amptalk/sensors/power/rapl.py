@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 
-from amptalk.sensors.files import SensorFault, listing, read_number
+from amptalk.sensors.files import SensorFault, listing, read_number, read_start
 from amptalk.sensors.hwmon import check, text_or_nothing
 from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup, renewed
 from amptalk.sensors.power.meter import Reading
@@ -170,4 +170,8 @@ def _zones(folder: str) -> dict[str, str]:
 
 
 def _is_amd(path: str) -> bool:
-    return "AuthenticAMD" in text_or_nothing(path)[:200]
+    """From the first lines: to print all of them, the kernel asks every core for its clock."""
+    try:
+        return b"AuthenticAMD" in read_start(path, 200)
+    except SensorFault:
+        return False
