@@ -139,18 +139,14 @@ class ResourceManager:
             self._loop.start(self.tick())
 
     def stop_monitoring(self) -> None:
-        """Stop sampling, let go of every lever, close the recording. Idempotent.
-
-        Knobs return to their maximum. History, violations and effectiveness stay.
-        """
+        """Stop sampling, let go of every lever, close the recording. Idempotent; history stays."""
         if self._forked:
             return
         with self._living:
             self._loop.stop()
             self._actuation.release()
             self._listeners.close()
-            with self._ticking:
-                self._sensors.rest()
+            self._sensors.rest(self._ticking)
 
     def __enter__(self) -> Self:
         self.start_monitoring()

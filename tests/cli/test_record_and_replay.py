@@ -33,10 +33,10 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert main(["replay", folder, "--max-temp-celsius", "80", "--strategy", "predictive"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("MADE UP, not recorded on a device: Raspberry Pi 5 Model B")
-    assert "slower since 42.5 s: under-voltage" in said
+    assert "slower since 40.0 s: under-voltage" in said
     assert "violation: temperature over 80 °C" in said
     assert "temperature allocation" in said
-    assert "missing: device.power_watts: a Raspberry Pi 5 tells" in said
+    assert "missing: device.power_watts: a recording does not hold" in said
     assert "predictive: temperature over its limit" in said
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from amptalk.sensors.files import SensorFault
-from amptalk.sensors.slow import CADENCE, SlowReader
+from amptalk.sensors.slow import CADENCE, LONGEST_PAUSE, SlowReader
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -63,6 +63,10 @@ class InParts(Generic[T]):
         begun = _Pass(self)
         begun.proceed = self._slow.add(begun, ahead=True)
         return begun
+
+    def pace(self, *, idle: bool) -> None:
+        """Read at the usual cadence; without any sensor only when they are looked for anew."""
+        self.every = LONGEST_PAUSE if idle else CADENCE
 
     def hurry(self) -> None:
         """Read again at the next tick."""

@@ -154,10 +154,10 @@ class SlowReader:
             self._worker.answered.clear()
         self.run_due(self.clock.monotonic())
 
-    def close(self) -> None:
+    def close(self, wait: float = DEADLINE) -> None:
         """End the thread and let go of the devices; the next `run_due` begins again.
 
-        Waits for a reading in progress, at most its deadline. A thread that hangs is left.
+        Waits for a reading in progress, at most `wait` seconds; then its thread is left to it.
         """
         worker, queue = self._worker, self._queue
         forked = os.getpid() != self._pid  # then the threads are the parent's
@@ -167,7 +167,7 @@ class SlowReader:
         elif worker is not None and queue is not None:
             queue.put(None)
             if worker.thread is not threading.current_thread():
-                worker.thread.join(DEADLINE)
+                worker.thread.join(wait)
             if worker.thread.is_alive():
                 worker.abandoned = True
                 self._left.append(worker)

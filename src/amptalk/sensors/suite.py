@@ -5,8 +5,7 @@ the control group), every 5 s (membership, swapping, file cache, control group, 
 every 60 s (exact memory, limits). What may be slow (GPU, power, temperature, the hardware's flags
 of throttling) is found and read on a thread of its own (`slow`) and carries its age. Rates (CPU,
 pressure) are taken over at least 250 ms: a faster tick keeps the last ones. The constructor takes
-the first counters, so the first read has rates when 50 ms have passed since. The first read waits
-up to 5 ms for power and temperature; no other waits for anything.
+the first counters, so a read after 50 ms has rates. The first waits up to 5 ms for slow sensors.
 
 It does not pace itself (`loop`) and does not judge (`limits`).
 """
@@ -16,6 +15,7 @@ from __future__ import annotations
 import os
 from math import isnan, nan
 from operator import itemgetter
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from amptalk.clock import Clock, SystemClock
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 SCOPES = tuple(SHOWN)
 _SHORT = len(ScopeView._fields)
 _FIRST_RATE = 0.05
-_FIRST_WAIT = 0.005
-"""Seconds that the first read may wait for what was handed to the slow thread before it."""
+_FIRST_WAIT, _REST = 0.005, 0.05
+"""Seconds to wait for the slow thread: in the first read, and when there is nothing to read."""
 _RATE = 0.25
 _MEDIUM = 5.0
 _SLOW = 60.0
@@ -276,9 +276,11 @@ class SensorSuite:
         self.close()
         self._open()
 
-    def rest(self) -> None:
-        """End the slow thread until the next reading, for a manager that stops."""
-        self._slow.close()
+    def rest(self, reading: Lock) -> None:
+        """End the slow thread, unless `reading` is held (a signal handler came into a tick)."""
+        if reading.acquire(blocking=False):
+            self._slow.close(_REST)
+            reading.release()
 
     def close(self) -> None:
         """Close all descriptors and end the slow thread. Closing twice does no harm."""

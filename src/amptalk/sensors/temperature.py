@@ -73,8 +73,9 @@ class TemperatureSource(Source):
         self._parts = InParts(slow, self.name, self._read, self._take, self._miss)
 
     def discover(self) -> None:
-        """Look for sensors anew at the next reading (every 60 s)."""
+        """Look for sensors anew, and read (every 60 s)."""
         self._search_due = True
+        self._parts.hurry()
 
     def _read(self, ask: Ask) -> _Seen | SensorFault:
         """Do one pass, on the slow thread."""
@@ -155,6 +156,7 @@ class TemperatureSource(Source):
         return fault or nowhere, gone
 
     def _take(self, seen: _Seen | SensorFault, _at: float) -> None:
+        self._parts.pace(idle=not self._sensors and not self._lost_all and not self._search_due)
         if isinstance(seen, SensorFault):
             self._miss(seen)
             return

@@ -20,10 +20,11 @@ from amptalk.sensors.files import SensorFault
 from amptalk.sensors.in_parts import Ask, InParts
 from amptalk.sensors.report import SensorReport
 from amptalk.sensors.roots import Roots
-from amptalk.sensors.slow import CADENCE, SlowReader
+from amptalk.sensors.slow import SlowReader
 from amptalk.sensors.thrashing import memory_findings
 from amptalk.sensors.throttling_pi import EVERY, Flags, VoltageAlarm
 from amptalk.sensors.throttling_readers import (
+    NOTHING,
     Coolers,
     Finding,
     Frequencies,
@@ -137,8 +138,9 @@ class ThrottlingSource:
         self._parts = InParts(slow, "throttling", self._read, self._take, self._miss)
 
     def discover(self) -> None:
-        """Look for flags and counters anew at the next reading (every 60 s)."""
+        """Look for flags and counters anew, and read (every 60 s)."""
         self._search_due = True
+        self._parts.hurry()
 
     def _read(self, ask: Ask) -> list[Finding]:
         """Do one pass, on the slow thread."""
@@ -154,7 +156,9 @@ class ThrottlingSource:
         return findings
 
     def _take(self, findings: list[Finding], _at: float) -> None:
-        self._parts.every = EVERY if any(one.there for one in self._pi) else CADENCE
+        self._parts.pace(idle=all(one.text == NOTHING for one in findings))
+        if any(one.there for one in self._pi):
+            self._parts.every = EVERY
         self._findings, self.fresh = findings, True
 
     def _miss(self, fault: SensorFault) -> None:

@@ -38,6 +38,7 @@ _COOLERS = (
 )
 
 
+NOTHING = "nothing here shows it"
 AT_MOST = 64
 """Files of one kind that are read every 5 s, about 8 µs each."""
 
@@ -78,7 +79,7 @@ def told(cause: str, texts: list[str], fault: SensorFault | None, *, there: bool
         return Finding(cause, seen=True, text=", ".join(texts))
     if fault is not None:
         return Finding(cause, seen=False, text=fault.reason)
-    return Finding(cause, seen=False, text="" if there else "nothing here shows it")
+    return Finding(cause, seen=False, text="" if there else NOTHING)
 
 
 class _Counting:

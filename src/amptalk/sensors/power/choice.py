@@ -40,7 +40,7 @@ from amptalk.sensors.power.rapl import Packages, Platform
 from amptalk.sensors.power.trapezoid import Trapezoid
 from amptalk.sensors.report import NAN, Notes, Source, SourceInfo, nothing
 from amptalk.sensors.roots import Roots
-from amptalk.sensors.slow import CADENCE, SlowReader
+from amptalk.sensors.slow import SlowReader
 
 _PATIENCE = 3
 _FRESH = 0.25
@@ -84,7 +84,7 @@ class PowerSource(Source):
         self._faults = 0
         self._gone: SensorFault | None = None
         """That the chosen one is gone, while it is waited for."""
-        self._stays_gone = False
+        self._stays_gone = self._idle = False
         self._fault = SensorFault("the power has not been read yet")
         self._lock = threading.Lock()
         """For the trapezoid; never held while a sensor is read."""
@@ -99,8 +99,9 @@ class PowerSource(Source):
         self._parts = InParts(slow, self.name, self._read, self._take, self._miss)
 
     def discover(self) -> None:
-        """Look for every source anew at the next reading (every 60 s)."""
+        """Look for every source anew, and read (every 60 s)."""
         self._search_due = True
+        self._parts.hurry()
 
     def _read(self, ask: Ask) -> _Seen | SensorFault:
         """Do one pass, on the slow thread."""
@@ -115,6 +116,7 @@ class PowerSource(Source):
         if isinstance(seen, _Seen):
             self._sum_up(seen.at, seen.reading)
         self._keep_counting(ask)
+        self._idle = self._gone is None and not any(meter.paths() for meter in self._meters)
         self._read_once.set()
         return seen
 
@@ -182,7 +184,9 @@ class PowerSource(Source):
     def _take(self, seen: _Seen | SensorFault, _at: float) -> None:
         soon = isinstance(seen, NotYetError) and self._may_hurry
         self._may_hurry = self._may_hurry and isinstance(seen, NotYetError) and not soon
-        self._parts.every = _SOON if soon else CADENCE
+        self._parts.pace(idle=self._idle)
+        if soon:
+            self._parts.every = _SOON
         if isinstance(seen, SensorFault):
             self._miss(seen)
             return
