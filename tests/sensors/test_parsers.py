@@ -17,7 +17,7 @@ from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu import fdinfo, jetson, places, reading
 from amptalk.sensors.power import ina3221, meter, rapl
 from amptalk.sensors.roots import Roots
-from amptalk.sensors.thermometers import Thermometer
+from amptalk.sensors.thermometers import Limits, Thermometer
 from tests.sensors.trees import PAGE, ROLLUP, stat_line
 
 PID = 77
@@ -51,11 +51,8 @@ def place() -> Iterator[Place]:
 
 
 def temperature(at: Place, data: bytes) -> float:
-    sensor = Thermometer(0, "x", "x", "x", at.put("file", data))
-    try:
-        return sensor.celsius()
-    finally:
-        sensor.file.close()
+    path = at.put("file", data)
+    return Thermometer(0, "x", "x", "x", path, lambda: None, Limits).celsius()
 
 
 def nvmap(at: Place, data: bytes) -> float:
@@ -101,8 +98,8 @@ def quota(at: Place, data: bytes) -> float:
 
 
 def swapped(_at: Place, data: bytes) -> float:
-    found = swapping._found(data)
-    return 0.0 if found is None else float(min(found))
+    found = swapping._found(data, swapping._KEYS)
+    return 0.0 if found is None else float(min(found[0]))
 
 
 PARSERS: dict[str, Callable[[Place, bytes], float]] = {

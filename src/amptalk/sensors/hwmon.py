@@ -13,7 +13,7 @@ import errno
 import os
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, listing, read_text
+from amptalk.sensors.files import SensorFault, exists, listing, read_text
 
 GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
 """Errors of a device that is gone: look for it anew, it may be back under another number."""
@@ -34,7 +34,7 @@ class Chip(NamedTuple):
     @property
     def key(self) -> str:
         """Name and place: the same chip has the same key under another number."""
-        return f"{self.name} at {self.place}" if self.place else self.name
+        return f"{self.name or 'a chip'} at {self.place}" if self.place else self.name
 
     def check(self) -> None:
         """Raise `SensorFault` when the folder is gone or has become another chip's."""
@@ -50,7 +50,9 @@ def check(path: str, text: str) -> None:
 
 
 def another(path: str, before: str) -> SensorFault:
-    """Say that a number now belongs to another device."""
+    """Say that a number now belongs to another device, or to none."""
+    if not exists(path):
+        return SensorFault(f"{path} does not exist any more: {before}", "", errno.ENODEV)
     return SensorFault(f"{path} belongs to another device than {before} now", "", errno.ENODEV)
 
 

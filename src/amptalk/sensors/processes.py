@@ -5,9 +5,8 @@ The application is one process and its living descendants. Who they are is found
 child started by another thread may be seen up to 5 s late. Stated gaps: a double-forked
 orphan is no descendant any more; a zombie counts no memory, and its CPU time until it ended.
 
-At most 64 descendants are read in one tick; with more, the reading goes round. The descriptor
-of the memory file of each of the first 64 is kept: it stays bound to its process, so a pid
-that is used again is noticed.
+At most 64 descendants are read in one tick; with more, the reading goes round. The memory files
+of the first 64 are kept open: they stay bound to their process, so a reused pid is noticed.
 
 CPU time is a sum that never steps back: what each living process used since it was last seen,
 plus what processes have waited for beyond what had been counted while the children lived.
