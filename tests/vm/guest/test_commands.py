@@ -32,7 +32,9 @@ def test_a_manager_sees_the_firmware_pass_its_limit(firmware: Firmware) -> None:
     with create_resource_manager(
         max_temp_celsius=75, scope="device", handling="observe", monitoring_interval=0.5
     ) as manager:
-        assert manager.get_current_metrics().temperature_celsius == 60.0
+        eventually(
+            lambda: manager.get_current_metrics().temperature_celsius == 60.0, "a first reading"
+        )
         assert not manager.violations
         firmware.set(decicelsius=904)
         eventually(lambda: bool(manager.violations), "two samples are over the limit")
