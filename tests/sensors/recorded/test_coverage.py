@@ -46,6 +46,8 @@ _GROUPS = {*CHANGING, *FIXED}
 
 
 def kept(path: str) -> bool:
+    # A chip is read below its device, where the link in the catalogue leads.
+    path = re.sub(r"^/sys/devices/.*/(hwmon/hwmon\d+)", r"/sys/class/\1", path)
     if path.startswith("/sys/fs/cgroup"):
         return path.rpartition("/")[2] in _GROUPS
     process = re.fullmatch(r"/proc/(?:\d+|self)(?:/(.*))?", path)

@@ -33,7 +33,7 @@ def test_a_manager_sees_the_firmware_pass_its_limit(firmware: Firmware) -> None:
         max_temp_celsius=75, scope="device", handling="observe", monitoring_interval=0.5
     ) as manager:
         eventually(
-            lambda: manager.get_current_metrics().temperature_celsius == 60.0, "the first reading"
+            lambda: manager.get_current_metrics().temperature_celsius == 60.0, "a first reading"
         )
         assert not manager.violations
         firmware.set(decicelsius=904)

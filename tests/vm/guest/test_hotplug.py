@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -23,16 +23,17 @@ def both_online() -> Iterator[None]:
         SECOND.write_text("1")
 
 
-def plausible(look: Look) -> Sample:
-    """A reading with rates, over at least some clock ticks, all within 0-100."""
-    rates: list[Sample] = []
+def plausible(look: Look, cores: int) -> Sample:
+    """A reading with a rate of each online core, over at least some clock ticks, in 0-100."""
+    told: list[Sample] = []
 
-    def told() -> bool:
-        rates[:] = [look.after(MEDIUM)]
-        return "device.cpu_percent" not in rates[0].missing
+    def each_core() -> bool:
+        told[:] = [look.after(MEDIUM)]
+        rates = [one for one in told[0].cpu_percent_per_core if not isnan(one)]
+        return len(rates) == cores and "device.cpu_percent" not in told[0].missing
 
-    eventually(told, "a rate is told")
-    sample = rates[0]
+    eventually(each_core, f"a rate of each of {cores} cores")
+    sample = told[0]
     assert all(not one < 0.0 and not one > 100.0 for one in sample.cpu_percent_per_core)
     assert 0.0 <= sample.device.cpu_percent <= 100.0
     return sample
@@ -45,8 +46,6 @@ def test_cores_and_capacity_follow_the_processors_that_are_online(
     for online, cores in (("", 2), ("0", 1), ("1", 2), ("0", 1), ("1", 2)):
         if online:
             SECOND.write_text(online)
-        sample = plausible(look)
+        sample = plausible(look, cores)
         assert sample.device.cpu_count == cores
-        online_cores = [one for one in sample.cpu_percent_per_core if not math.isnan(one)]
-        assert len(online_cores) == cores
         assert look.suite.capacity.cpu_cores == cores
