@@ -58,7 +58,7 @@ def test_what_lies_on_a_disk_occupies_none(group: Tree) -> None:
 def test_zswap_is_charged_already_and_not_counted_twice(group: Tree) -> None:
     group.put("proc/meminfo", meminfo(300, zswap=(20, 60)))
     group.put("proc/swaps", swaps(("/dev/zram0", "partition", 300, 5)))
-    group.put("sys/block/zram0/mm_stat", f"{240 * MB} 0 {80 * MB}\n")
+    group.put("sys/block/zram0/mm_stat", f"{240 * MB} 0 {80 * MB} 0 0 0 0\n")
     stat = f"anon 1\ninactive_file {20 * MB}\nzswap {20 * MB}\nzswapped {60 * MB}\n"
     group.put(f"{GROUP}/memory.stat", stat)
     with opened(group.suite("container")) as suite:

@@ -197,8 +197,7 @@ def test_a_chip_is_not_mistaken_for_the_one_that_got_its_number(
         shutil.rmtree(first)
         chip(0, "0049", "tmp102", 88)
         chip(1, "0048", "lm75", 46)
-        assert "temp1_input does not exist" in later(tree, suite).missing["temperature_celsius"]
-        assert later(tree, suite, 60).temperature_celsius == 46
+        assert later(tree, suite).temperature_celsius == 46
 
 
 def test_the_report_names_the_sensor_and_its_limits(tree: Tree) -> None:
