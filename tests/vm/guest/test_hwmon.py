@@ -43,7 +43,7 @@ def places() -> dict[str, str]:
     numbers = {}
     for sensor in thermometers(Roots()):
         if sensor.name in ADDRESSES:
-            folder = sensor.file.path.rpartition("/")[0]
+            folder = sensor.path.rpartition("/")[0]
             numbers[sensor.key] = folder.rpartition("/")[2]
     return numbers
 
@@ -55,7 +55,6 @@ def readings(name: str) -> list[float]:
         if sensor.name == name:
             with suppress(SensorFault):
                 told.append(sensor.celsius())
-            sensor.file.close()
     return told
 
 

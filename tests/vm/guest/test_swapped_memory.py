@@ -47,8 +47,9 @@ def test_what_is_swapped_to_compressed_memory_still_counts_by_what_it_takes(
         application.anonymous_mb + application.shared_mb + application.swap_ram_mb, abs=0.1
     )
     assert device.swap_disk_mb < 0.5
-    assert device.swap_compressed_mb == pytest.approx(device.swap_used_mb, abs=2)
-    assert sample.container.swap_mb == pytest.approx(application.swap_mb, abs=6)
+    # Pages still go to and fro while one file is read after the other.
+    assert device.swap_compressed_mb == pytest.approx(device.swap_used_mb, rel=0.1)
+    assert sample.container.swap_mb == pytest.approx(application.swap_mb, rel=0.3)
     assert sample.container.working_set_mb > sample.container.memory_usage_mb - 5
 
 
@@ -58,4 +59,4 @@ def test_what_is_swapped_to_a_disk_takes_no_memory(workers: Workers) -> None:
     assert sample.application.swap_mb > 20
     assert sample.application.swap_ram_mb == 0.0
     assert sample.device.swap_compressed_mb == 0.0
-    assert sample.device.swap_disk_mb == pytest.approx(sample.device.swap_used_mb, abs=1)
+    assert sample.device.swap_disk_mb == pytest.approx(sample.device.swap_used_mb, rel=0.1)
