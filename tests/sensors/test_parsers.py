@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amptalk.sensors import cgroups, files, group_cpu, group_memory, procstat, swapping
+from amptalk.sensors import cgroups, files, group_cpu, group_memory, procstat, swapping, swapspace
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu import fdinfo, jetson, places, reading
 from amptalk.sensors.power import ina3221, meter, rapl
@@ -101,8 +101,16 @@ def quota(at: Place, data: bytes) -> float:
 
 
 def swapped(_at: Place, data: bytes) -> float:
-    found = swapping._found(data)
-    return 0.0 if found is None else float(min(found))
+    found = swapping._found(data, swapping._KEYS + swapping._ZSWAP)
+    return 0.0 if found is None else float(min(found[0][0], found[0][2], found[1]))
+
+
+def zram(_: Place, data: bytes) -> float:
+    return min(swapspace.parse_zram(data, data, "x"))
+
+
+def areas(_: Place, data: bytes) -> float:
+    return sum(area.used_mb for area in swapspace.parse_swaps(data, "x"))
 
 
 PARSERS: dict[str, Callable[[Place, bytes], float]] = {
@@ -126,6 +134,8 @@ PARSERS: dict[str, Callable[[Place, bytes], float]] = {
     "children": children,
     "a quota": quota,
     "swapping": swapped,
+    "a zram device": zram,
+    "swap areas": areas,
 }
 
 

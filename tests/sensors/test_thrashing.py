@@ -14,7 +14,7 @@ from tests.sensors.test_swapspace import meminfo, with_zram
 from tests.sensors.trees import VMSTAT, Tree, check_reasons, opened
 
 PAGES = 2**20 // os.sysconf("SC_PAGE_SIZE")
-ZSWAP = "zswpin {} \nzswpout {}\nzswpwb {}\n"
+ZSWAP = "zswpin {}\nzswpout {}\nzswpwb {}\n"
 
 
 def found(**device: float) -> dict[str, Finding]:

@@ -24,7 +24,7 @@ _MORE_BYTES = 2_500_000
 """What a faulty file may cost: to be opened anew, and 1 MiB of it read by each of two readers."""
 _YOUNG = "history", "needs two"
 """Reasons of a rate that begins anew, after a fault or from another source."""
-_NOT_FOUND = ("no GPU:", "no power sensor:", "no temperature sensor")
+_NOT_FOUND = ("no GPU:", "the GPU is no longer there:", "no power sensor:", "no temperature sensor")
 
 
 class Bench:
