@@ -49,7 +49,7 @@ def base() -> dict[str, Content]:
             "nr_free_pages 12345\nworkingset_refault_anon %d\nworkingset_refault_file %d\n"
             "nr_dirty 3\npswpin %d\npswpout %d\npgalloc_dma 0\n"
             "pgmajfault %d\n",
-            (10, 25), (20, 50), (5, 100), (7, 200), (100, 20),
+            (10, 25), (20, 50), (5, 100), (7, 6000), (100, 20),
         ),
         "proc/swaps": SWAPS,
         "proc/pressure/cpu": grows(pressure, (1000, 20_000)),
