@@ -12,8 +12,30 @@ from tests.sensors.trees import MEMINFO, PID, STAT, Tree, opened
 
 PAGE = (ROOT / "docs" / "sensors.md").read_text(encoding="utf-8")
 SENSORS = {
-    *("RAM", "Process", "cgroup v2", "cgroup v1", "cgroup both", "container", "CPU", "PSI"),
-    *("RAPL", "INA3221 old", "INA3221 new", "Raspberry Pi", "Jetson", "AMD", "Intel", "NVML"),
+    *(
+        "RAM",
+        "Process",
+        "cgroup v2",
+        "cgroup v1",
+        "cgroup both",
+        "container",
+        "CPU",
+        "PSI",
+        "zram",
+        "zswap",
+        "swap",
+    ),
+    *(
+        "RAPL",
+        "INA3221 old",
+        "INA3221 new",
+        "Raspberry Pi",
+        "Jetson",
+        "AMD",
+        "Intel",
+        "AMD, Intel",
+        "NVML",
+    ),
     *("Battery", "hwmon", "thermal", "cpufreq", "throttle counters"),
 }
 """What the page must have at least one trap for."""

@@ -8,7 +8,7 @@ from amptalk.sensors.suite import SensorSuite
 from tests.helpers import eventually
 from tests.sensors.test_processes import child
 from tests.sensors.test_swapspace import ZRAM, meminfo, mm_stat, swaps, with_zram
-from tests.sensors.trees import PID, ROLLUP, SWAPS_HEAD, Tree, check_reasons, opened
+from tests.sensors.trees import PID, ROLLUP, SWAPS, SWAPS_HEAD, Tree, check_reasons, opened
 
 
 def rollup(swapped_mb: int) -> str:
@@ -65,6 +65,10 @@ def test_where_nobody_says_where_swap_lies_memory_leaves_it_out_and_says_so(tree
         origin = sample.provenance["memory_used_mb"]
         assert (origin.method, "left out" in origin.source) == ("estimated", True)
         tree.put("proc/swaps", SWAPS_HEAD)
+        tree.clock.advance(5)
+        sample = suite.read()
+        assert "names no area" in sample.missing["application.swap_ram_mb"]
+        tree.put("proc/swaps", SWAPS)
         tree.clock.advance(5)
         sample = suite.read()
         check_reasons(sample)

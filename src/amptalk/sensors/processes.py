@@ -43,7 +43,6 @@ _HURRY = 20.0
 """Membership is renewed out of turn only after this many times its cost: at most 5 % of a core."""
 _SEEN_LATE = 0.02
 """Seconds by which a start time in clock ticks may be too early."""
-
 _ANY_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT | 0x40000000
 """Ask without waiting or reaping, of children of every kind and thread (`__WALL`)."""
 

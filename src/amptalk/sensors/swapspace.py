@@ -105,7 +105,9 @@ class SwapSpace(Source):
             return
         try:
             areas = parse_swaps(self._file.read(), self.path)
-            self._told(areas, zswap)
+            if not areas:
+                raise garbled(self.path, "it names no area though meminfo has swap space")
+            self._told(zswap)
             values, spread = spread_of(areas, self._holdings(areas), zswap or (0.0, 0.0))
         except SensorFault as fault:
             self.lose(fault)
@@ -124,9 +126,9 @@ class SwapSpace(Source):
         if spread != self.spread:
             self.spread = spread
 
-    def _told(self, areas: tuple[Area, ...], zswap: tuple[float, float] | None) -> None:
+    def _told(self, zswap: tuple[float, float] | None) -> None:
         """Refuse when the kernel may hold swapped memory in RAM and does not say how much."""
-        if zswap is not None or not areas:
+        if zswap is not None:
             return
         try:
             enabled = read_text(f"{self._sys}/module/zswap/parameters/enabled")
@@ -189,6 +191,8 @@ def parse_swaps(data: bytes, path: str = "/proc/swaps") -> tuple[Area, ...]:
 
     LXCFS names a `virtual` area in containers: where that lies only the host knows.
     """
+    if not data.startswith(b"Filename") or not data.endswith(b"\n"):
+        raise garbled(path, "it does not begin with a heading or ends within a line")
     areas = []
     for line in data.decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split()
@@ -207,7 +211,7 @@ def parse_zram(memory: bytes, backing: bytes, path: str) -> Holding:
     the allocator keeps. Pages written back still count as original.
     """
     words, written = memory.split(), backing.split()[:1]
-    if len(words) < 7 or not written or not all(map(is_number, words[:3] + written)):
+    if len(words) < 3 or not written or not all(map(is_number, words[:3] + written)):
         raise garbled(path, "fewer or other columns than zram.rst lists")
     original, ram, disk = int(words[0]), int(words[2]), int(written[0]) * _BLOCK
     return Holding(max(0, original - disk) / _MB, ram / _MB, disk / _MB)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.sensors.faults.disk import Content
 from tests.sensors.faults.others import CHILD
 from tests.sensors.test_container import NO_LIMIT_V1, V1_MOUNTS, V2_MOUNT
-from tests.sensors.trees import MEMINFO, PAGE, PID, ROLLUP, psi, stat_line
+from tests.sensors.trees import MEMINFO, PAGE, PID, ROLLUP, SWAPS, psi, stat_line
 
 MB = 2**20
 
@@ -47,9 +47,11 @@ def base() -> dict[str, Content]:
         "proc/meminfo": MEMINFO,
         "proc/vmstat": grows(
             "nr_free_pages 12345\nworkingset_refault_anon %d\nworkingset_refault_file %d\n"
-            "nr_dirty 3\npswpin %d\npswpout %d\npgalloc_dma 0\n",
-            (10, 25), (20, 50), (5, 100), (7, 200),
+            "nr_dirty 3\npswpin %d\npswpout %d\npgalloc_dma 0\n"
+            "pgmajfault %d\n",
+            (10, 25), (20, 50), (5, 100), (7, 6000), (100, 20),
         ),
+        "proc/swaps": SWAPS,
         "proc/pressure/cpu": grows(pressure, (1000, 20_000)),
         "proc/pressure/memory": grows(pressure + psi(0).splitlines()[1][:-1] + "%d\n",
                                       (2000, 30_000), (500, 10_000)),
@@ -67,6 +69,7 @@ def _v2(path: str, *, limit: str = "max", quota: str = "max 100000") -> dict[str
     return {
         f"{folder}/cgroup.events": "populated 1\nfrozen 0\n",
         f"{folder}/memory.current": f"{200 * MB}\n",
+        f"{folder}/memory.swap.current": f"{60 * MB}\n",
         f"{folder}/memory.max": f"{limit}\n",
         f"{folder}/memory.stat": f"anon 1\nfile {90 * MB}\ninactive_file {40 * MB}\nslab 3\n",
         f"{folder}/memory.events": "low 0\nhigh 0\nmax 0\noom 4\noom_kill 3\noom_group_kill 0\n",
@@ -93,7 +96,8 @@ def _v1_memory(path: str, limit: int) -> dict[str, Content]:
         f"sys/fs/cgroup/memory{path}",
         **{
             "memory.usage_in_bytes": 200 * MB, "memory.limit_in_bytes": limit,
-            "memory.stat": f"cache 7\ninactive_file 1\ntotal_inactive_file {40 * MB}\ntotal_x 3",
+            "memory.stat": f"cache 7\ninactive_file 1\ntotal_inactive_file {40 * MB}\n"
+            f"total_swap {60 * MB}\ntotal_x 3",
             "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2",
         },
     )  # fmt: skip

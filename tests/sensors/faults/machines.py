@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tests.sensors.faults.disk import Content
 from tests.sensors.faults.files import MB, base, grows, in_v1, in_v2, numbers
 from tests.sensors.faults.others import Other, common_others
-from tests.sensors.trees import PID
+from tests.sensors.trees import PID, SWAPS
 
 
 class Machine(NamedTuple):
@@ -49,12 +49,22 @@ def raspberry_pi() -> Machine:
         **numbers("sys/class/thermal/cooling_device0", type="cpufreq-cpu0", cur_state=0,
                   max_state=4),
     }  # fmt: skip
+    zram = "sys/block/zram0"
+    files["proc/swaps"] = SWAPS.replace("/dev/mmcblk0p3", "/dev/zram0")
+    files |= numbers(zram, mm_stat=f"{480 * MB} 1 {122.0703125 * MB:.0f} 0 9 0 0", bd_stat="0 0 0")
     for path in [name for name in files if "/memory." in name]:
         del files[path]
     files["proc/cgroups"] = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t9\t0\n"
-    return Machine(
-        files, others=(Other("temperature_celsius", 52, "cpu-thermal"), *common_others())
-    )
+    left_out = "swapped memory left out"
+    others = (
+        Other("temperature_celsius", 52, "cpu-thermal"),
+        *(other for file in (zram, "proc/swaps") for other in (
+            Other("memory_used_mb", 136.71875, left_out, file),
+            Other("memory_mb", 136.71875, left_out, file),
+            Other("memory_percent", 1.75, "", file),
+        )),
+    )  # fmt: skip
+    return Machine(files, others=(*others, *common_others(0.25)))
 
 
 def jetson() -> Machine:

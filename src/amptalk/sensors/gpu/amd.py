@@ -14,6 +14,7 @@ one of the two); some accelerators have no edge temperature (1), only that of th
 from __future__ import annotations
 
 import errno
+import re
 from functools import partial
 
 from amptalk.sensors.files import (
@@ -41,6 +42,8 @@ from amptalk.sensors.gpu.reading import (
     temperature,
 )
 
+_UNIQUE = re.compile("[0-9a-f]{1,16}")
+
 
 class AmdReader(CardReader):
     """Reads all AMD GPUs."""
@@ -59,7 +62,7 @@ class AmdReader(CardReader):
         # The voltage of the north bridge exists on APUs only (amdgpu_pm.c).
         integrated = text_or_nothing(f"{monitor}/in1_label") == "vddnb"
         identity = self._identity(place)._replace(
-            uuid=text_or_nothing(f"{folder}/unique_id"), integrated=integrated
+            uuid=_unique(f"{folder}/unique_id"), integrated=integrated
         )
         findings = Findings()
         findings.lack(THROTTLE, "amdgpu tells it in the binary gpu_metrics only, which is not read")
@@ -145,6 +148,12 @@ class AmdReader(CardReader):
                 path = f"{folder}/{node}/gpu_id"
                 return str(whole_number(read_text(path), path))
         return ""
+
+
+def _unique(path: str) -> str:
+    """The card's number in hexadecimal, empty where there is none."""
+    text = text_or_nothing(path)
+    return text if _UNIQUE.fullmatch(text) else ""
 
 
 def _sum(paths: list[str]) -> float:
