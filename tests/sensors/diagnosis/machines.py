@@ -31,7 +31,7 @@ def without_pressure(tree: Tree) -> None:
 
 
 def raspberry_pi_5(tree: Tree, *, options: str = "cgroup_disable=memory console=tty1") -> None:
-    """As delivered: no pressure, no memory controller, power behind a program only."""
+    """As delivered: no pressure, no memory controller, power behind the firmware's mailbox."""
     tree.put("proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0\0")
     tree.put("proc/cmdline", f"{options}\n")
     tree.put("proc/sys/kernel/osrelease", "6.6.31+rpt-rpi-2712\n")

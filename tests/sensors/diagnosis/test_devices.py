@@ -62,22 +62,6 @@ def test_a_raspberry_pi_5_as_delivered(tree: Tree) -> None:
     assert "cgroup_enable=memory cgroup_memory=1/' /boot/firmware/cmdline.txt" in memory.remedy
 
 
-def test_its_power_is_behind_a_program(tree: Tree) -> None:
-    raspberry_pi_5(tree)
-    power = diagnosed(tree)["device power"]
-    assert "vcgencmd pmic_read_adc" in told(power)
-    assert "echo ina219 0x40 | sudo tee /sys/bus/i2c/devices/i2c-1/new_device" in power.remedy
-
-
-def test_its_alarm_needs_a_driver_and_vcgencmd_a_group(tree: Tree) -> None:
-    raspberry_pi_5(tree)
-    throttling = told(diagnosed(tree)["throttling"])
-    assert "sudo modprobe raspberrypi-hwmon" in throttling
-    assert "sudo usermod -aG video $USER" in throttling
-    member = USER._replace(groups=frozenset({"video"}))
-    assert "usermod" not in told(diagnosed(tree, member)["throttling"])
-
-
 def test_a_kernel_that_ignores_the_option_needs_an_update_and_not_the_option_again(
     tree: Tree,
 ) -> None:
@@ -92,6 +76,7 @@ def test_an_older_raspberry_pi_has_no_meter_at_all(tree: Tree) -> None:
     tree.put("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.5\0")
     power = diagnosed(tree)["device power"]
     assert "no such device|this Raspberry Pi has no meter of its own" in told(power)
+    assert "echo ina219 0x40 | sudo tee /sys/bus/i2c/devices/i2c-1/new_device" in power.remedy
 
 
 # -- laptop -------------------------------------------------------------------

@@ -5,7 +5,7 @@ One row a kind of source, from the kernel's files to the drivers of boards.
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
 import sys
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from tests.sensors.diagnosis.machines import (
 from tests.sensors.gpu.cards import amd, card, put_all
 from tests.sensors.test_container import V1_MOUNTS, v1_group, v1_roots
 from tests.sensors.test_swapspace import with_zram
-from tests.sensors.trees import PID, Tree, opened
+from tests.sensors.trees import PID, Tree, failing, opened
 
 
 class Row(NamedTuple):
@@ -178,14 +178,7 @@ def test_a_thermal_zone_that_is_not_powered_will_have_a_value(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jetson(tree)
-    real = os.pread
-
-    def pread(fd: int, size: int, offset: int) -> bytes:
-        if fd >= 0 and os.readlink(f"/proc/self/fd/{fd}").endswith("/temp"):
-            raise BlockingIOError(11, "Resource temporarily unavailable")
-        return real(fd, size, offset)
-
-    monkeypatch.setattr("amptalk.sensors.files._pread", pread)
+    failing(monkeypatch, f"{tree.roots.sys}/class/thermal/thermal_zone0/temp", errno.EAGAIN)
     temperature = diagnosed(tree)["device temperature"]
     assert temperature.findings[0].cause is Cause.LATER
     assert "it has a value when the part is powered" in told(temperature)

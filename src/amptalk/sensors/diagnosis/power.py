@@ -7,8 +7,12 @@ Documentation/i2c/instantiating-devices.rst, Documentation/hwmon/{ina2xx,ina3221
 
 from __future__ import annotations
 
+import re
+
 from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
+from amptalk.sensors.diagnosis.firmware import hindrance, unhide
 from amptalk.sensors.diagnosis.machine import Machine
+from amptalk.sensors.diagnosis.outcomes import finding_of
 from amptalk.sensors.files import exists, listing
 from amptalk.sensors.hwmon import text_or_nothing
 from amptalk.sensors.power.hwmon_power import ADD_METER
@@ -16,6 +20,8 @@ from amptalk.sensors.power.rapl import MAKE_READABLE
 from amptalk.sensors.report import SensorReport
 
 _NOTHING = "no power sensor"
+_BOARDS = ("Raspberry Pi 5", "Raspberry Pi Compute Module 5")
+"""Those whose firmware tells the power of their rails."""
 _UDEV = 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"'
 _UDEV_FILE = "/etc/udev/rules.d/99-amptalk-rapl.rules"
 
@@ -116,17 +122,19 @@ def _unreadable(machine: Machine, reason: str) -> tuple[str, str]:
     return text, f"{rule} && sudo udevadm trigger --action=add --subsystem-match=powercap"
 
 
-def unhide(machine: Machine) -> str:
-    """The option that shows a container what its runtime hides of `/proc` and `/sys`."""
-    if machine.container == "podman":
-        return "podman run --security-opt unmask=ALL IMAGE"
-    return "docker run --security-opt systempaths=unconfined IMAGE"
-
-
 def _raspberry_pi(machine: Machine, report: SensorReport) -> list[Finding]:
+    """The rails of a Raspberry Pi 5 are told by its firmware; older ones have no meter."""
     if not machine.raspberry_pi:
         return []
-    if "vcgencmd" in report.missing:
-        return [Finding("PMIC", Cause.NOT_GIVEN, report.missing, report.remedy)]
+    absent = report.missing.startswith(_NOTHING)
+    if machine.model.startswith(_BOARDS):
+        said = finding_of(report.missing, "" if machine.roots.recorded else report.remedy)
+        asked = re.search("vcio|vcgencmd|firmware|pmic_read_adc", report.missing)
+        barred = said.cause in {Cause.NO_PERMISSION, Cause.NOT_INSTALLED}
+        why = hindrance(machine) if absent or (asked and barred) else None
+        if why is not None or asked:
+            return [(why or said)._replace(source="PMIC")]
+    if not absent:
+        return []
     text = "this Raspberry Pi has no meter of its own"
     return [Finding("", Cause.NO_DEVICE, text, ADD_METER)]

@@ -1,8 +1,7 @@
 """Why some causes of throttling cannot be seen here.
 
-Sources: drivers/hwmon/raspberrypi-hwmon.c, raspberrypi.com "vcgencmd" (members of the group `video`
-may use it), moby pull request 49560 (container runtimes hide `thermal_throttle`),
-Documentation/admin-guide/pm/cpufreq.rst.
+Sources: drivers/hwmon/raspberrypi-hwmon.c, moby pull request 49560 (container runtimes hide
+`thermal_throttle`), Documentation/admin-guide/pm/cpufreq.rst.
 """
 
 from __future__ import annotations
@@ -10,12 +9,13 @@ from __future__ import annotations
 import re
 
 from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
+from amptalk.sensors.diagnosis.firmware import hindrance, unhide
 from amptalk.sensors.diagnosis.machine import Machine
-from amptalk.sensors.diagnosis.power import unhide
-from amptalk.sensors.files import exists, listing
+from amptalk.sensors.files import listing
 from amptalk.sensors.report import SensorReport
 from amptalk.sensors.throttling_readers import FREQUENCY, POWER, THERMAL, VOLTAGE
 
+_NO_FILE = "no file of this hardware or its drivers shows it"
 _HARDWARE = (THERMAL, POWER, VOLTAGE, FREQUENCY)
 
 
@@ -43,8 +43,7 @@ def explain(machine: Machine, report: SensorReport) -> tuple[Finding, ...]:
             found.append(Finding(", ".join(counted), Cause.NO_PERMISSION, words, unhide(machine)))
             unseen = [cause for cause in unseen if cause not in counted]
     if unseen:
-        words = "no file of this hardware or its drivers shows it"
-        found.append(Finding(", ".join(unseen), Cause.NOT_GIVEN, words))
+        found.append(Finding(", ".join(unseen), Cause.NOT_GIVEN, _NO_FILE))
     return best_first(found)
 
 
@@ -59,22 +58,22 @@ def _hidden(machine: Machine) -> bool:
 
 
 def _raspberry_pi(machine: Machine, unseen: list[str]) -> list[Finding]:
-    """The alarm has a driver; the other flags are in a file, or behind `vcgencmd` only."""
+    """The alarm has a driver; the other flags are the firmware's, which knows no power cap."""
     found = []
-    if VOLTAGE in unseen and not machine.loaded("raspberrypi_hwmon"):
+    rest = [cause for cause in unseen if cause != POWER]
+    if VOLTAGE in rest and not machine.loaded("raspberrypi_hwmon"):
+        rest.remove(VOLTAGE)
         words = "the driver of the under-voltage alarm is not loaded"
         remedy = machine.on_host("sudo modprobe raspberrypi-hwmon")
         found.append(Finding(VOLTAGE, Cause.NO_DRIVER, words, remedy))
-    rest = [cause for cause in unseen if not found or cause != VOLTAGE]
     if rest:
-        words = (
-            "this kernel has no file get_throttled, which is read here; "
-            "vcgencmd get_throttled shows the firmware's flags"
-        )
-        user, device = machine.user, f"{machine.top}/dev/vcio"
-        remedy = ""
-        if exists(device) and not user.root and "video" not in user.groups:
-            words += ", to members of the group video"
-            remedy = "sudo usermod -aG video $USER  # then log in again, for vcgencmd"
-        found.append(Finding(", ".join(rest), Cause.NOT_GIVEN, words, remedy))
+        why = hindrance(machine)
+        words = "the firmware does not answer get_throttled"
+        cause, remedy = Cause.NOT_GIVEN, ""
+        if why is not None:
+            words = f"the firmware is not asked for get_throttled: {why.reason}"
+            cause, remedy = why.cause, why.remedy
+        found.append(Finding(", ".join(rest), cause, words, remedy))
+    if POWER in unseen:
+        found.append(Finding(POWER, Cause.NOT_GIVEN, _NO_FILE))
     return found
