@@ -38,8 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from amptalk.clock import VirtualClock  # noqa: E402
-from amptalk.history.history import History  # noqa: E402
 from amptalk.create import create_resource_manager  # noqa: E402
+from amptalk.history.history import History  # noqa: E402
 from amptalk.model.sample import FIELDS, Sample  # noqa: E402
 from amptalk.sensors.suite import SensorSuite  # noqa: E402
 
