@@ -3,9 +3,11 @@
 import math
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amptalk.clock import VirtualClock
 from amptalk.sensors.capacity import Capacity, Limit, effective_capacity
 from amptalk.sensors.suite import SensorSuite
 from tests.sensors.trees import STAT, Tree, opened
@@ -57,6 +59,32 @@ def test_the_capacity_changes_with_the_processors_that_are_online(tree: Tree) ->
         tree.clock.advance(1)
         assert suite.read().device.cpu_count == 2
         assert suite.capacity[:2] == (2.0, "2 online CPUs")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs affinity")
+def test_the_capacity_is_not_worked_out_anew_while_the_processors_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = VirtualClock()
+    with opened(SensorSuite("device", clock)) as suite:
+        clock.advance(1)
+        suite.read()
+        asked: list[int] = []
+        real = os.sched_getaffinity
+
+        def count(pid: int) -> set[int]:
+            asked.append(pid)
+            return real(pid)
+
+        monkeypatch.setattr(os, "sched_getaffinity", count)
+        for _ in range(4):
+            clock.advance(1)
+            suite.read()
+            assert suite.rates_fresh
+        assert not asked
+        clock.advance(5)
+        suite.read()
+        assert asked
 
 
 def test_affinity_lowers_the_capacity_of_this_process() -> None:

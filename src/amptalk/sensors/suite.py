@@ -111,6 +111,8 @@ class SensorSuite:
         self._slow.run_due(now)
         self._first = True
         self._bounds: tuple[object, ...] = ()
+        self._bounded_cores = nan
+        """Online cores that the capacity was worked out for."""
         self.capacity = effective_capacity((), ())
         """What 100 % of CPU and memory mean here; renewed every 5 s."""
         self.rates_fresh = False
@@ -144,7 +146,8 @@ class SensorSuite:
         source = self._device
         device = source.read(now, rates=rates)
         cores = source.cores
-        if rates and cores != self._bounds[0]:
+        known = self._bounded_cores
+        if rates and cores is not known and cores != known:  # unknown ones are one and the same nan
             self._renew_capacity()
         capacity = self.capacity
         application = self._application.read(now, capacity, cores, rates=rates)
@@ -209,6 +212,7 @@ class SensorSuite:
 
     def _renew_capacity(self) -> None:
         device = self._device
+        self._bounded_cores = device.cores
         quota, room = self._container.limits
         allowed = self._affinity()
         online = self._bound(device.cores, f"{device.cores:g} online CPUs", "device.cpu_count")
