@@ -137,15 +137,10 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         memory = MemorySource(roots, notes)
         memory.read(clock.monotonic())
         space = SwapSpace(roots, notes, memory)
-        space.renew(clock.monotonic())
-        application = Application(roots, notes, clock, pid, space)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
-        return Parts(
-            Device(roots, notes, clock, source, space, slow),
-            application,
-            Container(roots, notes, clock, pid, space),
-            source,
-        )
+        device = Device(roots, notes, clock, source, space, slow)  # reads the swap space
+        application = Application(roots, notes, clock, pid, space)
+        return Parts(device, application, Container(roots, notes, clock, pid, space), source)
     from amptalk.sensors.portable import NoContainer, NoGpu, PortableDevice
     from amptalk.sensors.portable_application import PortableApplication
 
