@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from amptalk.actuators.jobs.attribution import Expected
 from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
-from amptalk.actuators.jobs.watch import QUANTITIES, RunCost
+from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RunCost
 from amptalk.model.errors import ConfigurationError
 
 KEPT_NAMES = 256
 """Names remembered; the one not used for longest is dropped first."""
 _RESERVED = ("memory", "gpu_memory")
-_FLOWS = ("cpu_seconds", "joules")
 
 
 class JobCost(NamedTuple):
@@ -99,7 +98,7 @@ class JobBook:
             one = record.estimate(quantity, size)
             if one is None:
                 continue
-            scale = 1.0 / max(lasts, 1e-3) if quantity in _FLOWS else 1.0
+            scale = 1.0 / max(lasts, 1e-3) if quantity in FLOWS else 1.0
             deviation = 0.5 * (one.high - one.low) + 0.01 * one.p95
             found[quantity] = Expected(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
         return found

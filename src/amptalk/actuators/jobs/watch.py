@@ -30,8 +30,10 @@ _PART = 0.05
 _IDLE = 5.0
 """Seconds without jobs after which the thread ends."""
 
-QUANTITIES = ("memory", "gpu_memory", "cpu_seconds", "joules")
-_FLOWS = ("cpu_seconds", "joules")
+_HELD = {"memory": "memory_used_mb", "gpu_memory": "gpu_memory_mb"}
+"""What is held, and the field of a sample that tells it."""
+FLOWS = ("cpu_seconds", "joules")
+QUANTITIES = (*_HELD, *FLOWS)
 
 
 class RunCost(NamedTuple):
@@ -62,10 +64,9 @@ class JobWatch:
         self._begun: dict[Hashable, float] = {}
         self._overlapped: set[Hashable] = set()
         self._own = PeakShares()
-        self._ticked = {"memory": PeakShares(), "gpu_memory": PeakShares()}
-        self._flows = {name: FlowShares() for name in _FLOWS}
-        self._latest = {"memory": math.nan, "gpu_memory": math.nan}
-        self._watts = math.nan
+        self._ticked = {name: PeakShares() for name in _HELD}
+        self._flows = {name: FlowShares() for name in FLOWS}
+        self._latest: Sample | None = None
         self._cut_at = self._cpu = self._changed = math.nan
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
@@ -81,7 +82,7 @@ class JobWatch:
             memory = expected.get("memory", NOTHING_KNOWN)
             self._own.begin(job, memory, value)
             for name, shares in self._ticked.items():
-                shares.begin(job, expected.get(name, NOTHING_KNOWN), self._latest[name])
+                shares.begin(job, expected.get(name, NOTHING_KNOWN), _held(self._latest, name))
             for name, flow in self._flows.items():
                 flow.begin(job, expected.get(name, NOTHING_KNOWN))
             if self._threads and not math.isnan(value):
@@ -108,13 +109,12 @@ class JobWatch:
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
-        with self._lock:
-            self._latest = {"memory": sample.memory_used_mb, "gpu_memory": sample.gpu_memory_mb}
-            if self._begun:
+        if self._begun:
+            with self._lock:
                 for name, shares in self._ticked.items():
-                    shares.measure(self._latest[name])
+                    shares.measure(_held(sample, name))
                 self._cut()
-            self._watts = sample.power_watts
+        self._latest = sample
 
     def _cut(self) -> None:
         """Book CPU time and energy since the last cut."""
@@ -122,7 +122,8 @@ class JobWatch:
         if self._begun:
             seconds = now - self._cut_at
             self._flows["cpu_seconds"].add(cpu - self._cpu, seconds)
-            self._flows["joules"].add(self._watts * seconds, seconds)
+            watts = math.nan if self._latest is None else self._latest.power_watts
+            self._flows["joules"].add(watts * seconds, seconds)
         self._cut_at, self._cpu = now, cpu
 
     def _sample(self) -> None:
@@ -152,3 +153,7 @@ class JobWatch:
                     if not self._begun:
                         self._sampler = None
                         return
+
+
+def _held(sample: Sample | None, name: str) -> float:
+    return math.nan if sample is None else float(sample[_HELD[name]])
