@@ -117,6 +117,22 @@ def read_text(path: str) -> str:
     return read_once(path, _ATTRIBUTE).decode("utf-8", "replace").strip()
 
 
+def text_or_nothing(path: str) -> str:
+    """Contents of an attribute, empty when it cannot be read."""
+    try:
+        return read_text(path)
+    except SensorFault:
+        return ""
+
+
+def link_target(path: str) -> str:
+    """Where a link points, as the kernel says it; empty when it is none."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
 def is_number(word: str | bytes) -> bool:
     """Whether a word is a whole number as the kernel prints it: digits only, at most 64 bits."""
     return len(word) <= _DIGITS and word.isascii() and word.isdigit()

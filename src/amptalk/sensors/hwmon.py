@@ -13,7 +13,14 @@ import errno
 import os
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, listing, read_text
+from amptalk.sensors.files import (
+    SensorFault,
+    exists,
+    link_target,
+    listing,
+    read_text,
+    text_or_nothing,
+)
 
 GONE = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
 """Errors of a device that is gone: look for it anew, it may be back under another number."""
@@ -39,7 +46,7 @@ class Chip(NamedTuple):
     def check(self) -> None:
         """Raise `SensorFault` when the folder is gone or has become another chip's."""
         check(f"{self.folder}/name", self.name)
-        if self.link != _link(self.folder):
+        if self.link != link_target(f"{self.folder}/device"):
             raise another(self.folder, self.key)
 
 
@@ -65,20 +72,7 @@ def chips(sys: str) -> list[Chip]:
         path = os.path.realpath(f"{folder}/{number}")
         place = os.path.realpath(f"{path}/device")
         place = place[len(devices) :] if place.startswith(devices) else ""
-        found.append(Chip(path, text_or_nothing(f"{path}/name"), place, _link(path)))
+        found.append(
+            Chip(path, text_or_nothing(f"{path}/name"), place, link_target(f"{path}/device"))
+        )
     return found
-
-
-def _link(folder: str) -> str:
-    try:
-        return os.readlink(f"{folder}/device")
-    except OSError:
-        return ""
-
-
-def text_or_nothing(path: str) -> str:
-    """Contents of a file, empty when it cannot be read."""
-    try:
-        return read_text(path)
-    except SensorFault:
-        return ""

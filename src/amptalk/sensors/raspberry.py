@@ -17,8 +17,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from amptalk.sensors.files import SensorFault, exists, fault_of
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import SensorFault, exists, fault_of, text_or_nothing
 from amptalk.sensors.roots import Roots
 
 Firmware = Callable[[str], str]

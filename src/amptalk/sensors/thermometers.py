@@ -17,8 +17,16 @@ from functools import partial
 from math import isnan, nan
 from typing import NamedTuple
 
-from amptalk.sensors.files import LEAST, SensorFault, listing, read_number, read_once, whole_number
-from amptalk.sensors.hwmon import Chip, check, chips, text_or_nothing
+from amptalk.sensors.files import (
+    LEAST,
+    SensorFault,
+    listing,
+    read_number,
+    read_once,
+    text_or_nothing,
+    whole_number,
+)
+from amptalk.sensors.hwmon import Chip, check, chips
 from amptalk.sensors.roots import Roots
 
 LOWEST, HIGHEST = -40_000, 150_000

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from amptalk.sensors.files import SensorFault, exists, listing, read_number
-from amptalk.sensors.hwmon import GONE, Chip, check, chips, text_or_nothing
+from amptalk.sensors.files import SensorFault, exists, listing, read_number, text_or_nothing
+from amptalk.sensors.hwmon import GONE, Chip, check, chips
 from amptalk.sensors.roots import Roots
 
 THERMAL, POWER, VOLTAGE, FREQUENCY = "thermal", "power cap", "under-voltage", "frequency cap"

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from amptalk.sensors.cgroups import Group, find_group
 from amptalk.sensors.diagnosis.groups import own_group
 from amptalk.sensors.diagnosis.machine import Machine
-from amptalk.sensors.files import SensorFault, exists
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import SensorFault, exists, text_or_nothing
 
 _FILES = {
     "memory": ("memory", {1: "memory.limit_in_bytes", 2: "memory.max"}),

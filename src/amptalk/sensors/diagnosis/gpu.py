@@ -17,14 +17,11 @@ from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
 from amptalk.sensors.diagnosis.machine import Machine
 from amptalk.sensors.diagnosis.outcomes import finding_of
 from amptalk.sensors.files import exists, listing
-from amptalk.sensors.gpu.places import find_places, link_name
+from amptalk.sensors.gpu.places import TITLES, VIRTUAL, displays, find_places
 from amptalk.sensors.gpu.reading import ASLEEP, QUANTITIES
-from amptalk.sensors.hwmon import text_or_nothing
 from amptalk.sensors.report import SensorReport
 
-_DISPLAY = "0x03"
-_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
-_DRIVERS = {"NVIDIA": "nvidia", "AMD": "amdgpu", "Intel": "i915"}
+_DRIVERS = {"nvidia": "nvidia", "amd": "amdgpu", "intel": "i915"}
 _JOIN = "sudo usermod -aG render,video $USER  # then log in again"
 
 
@@ -113,26 +110,20 @@ def _install(machine: Machine) -> str:
 
 def _unseen(machine: Machine) -> list[Finding]:
     """Display devices on the bus that no driver of theirs has taken."""
-    folder = f"{machine.roots.sys}/bus/pci/devices"
     found = []
-    for address in listing(folder):
-        path = f"{folder}/{address}"
-        if not text_or_nothing(f"{path}/class").startswith(_DISPLAY):
+    for _, address, kind, driver in displays(machine.roots.sys):
+        if not kind:
             continue
-        vendor = _VENDORS.get(text_or_nothing(f"{path}/vendor"), "")
-        driver = link_name(f"{path}/driver")
-        if not vendor:
-            continue
-        name = f"{vendor} GPU at {address}"
-        if driver == "vfio-pci":
+        name = f"{TITLES[kind]} GPU at {address}"
+        if driver == VIRTUAL:
             text = f"the {name} is given to a virtual machine"
             found.append(Finding(name, Cause.NO_DEVICE, text))
-        elif driver != _DRIVERS[vendor] and "nomodeset" in machine.boot:
+        elif driver != _DRIVERS[kind] and "nomodeset" in machine.boot:
             text = f"the {name} has no driver: the kernel was booted with nomodeset"
             found.append(Finding(name, Cause.AT_BOOT, text, without_option(machine, "nomodeset")))
         elif not driver:
             text = f"the {name} has no driver"
-            remedy = machine.on_host(f"sudo modprobe {_DRIVERS[vendor]}")
+            remedy = machine.on_host(f"sudo modprobe {_DRIVERS[kind]}")
             found.append(Finding(name, Cause.NO_DRIVER, text, remedy))
     return found
 

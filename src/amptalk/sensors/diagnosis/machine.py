@@ -13,8 +13,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, read_text
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import SensorFault, exists, read_text, text_or_nothing
 from amptalk.sensors.roots import Roots
 
 _FIRST_NAMESPACES = {

@@ -13,8 +13,7 @@ from amptalk.sensors.diagnosis.causes import Cause, Finding, best_first
 from amptalk.sensors.diagnosis.firmware import hindrance, unhide
 from amptalk.sensors.diagnosis.machine import Machine
 from amptalk.sensors.diagnosis.outcomes import finding_of
-from amptalk.sensors.files import exists, listing
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import exists, listing, text_or_nothing
 from amptalk.sensors.power.hwmon_power import ADD_METER
 from amptalk.sensors.power.rapl import MAKE_READABLE
 from amptalk.sensors.report import SensorReport

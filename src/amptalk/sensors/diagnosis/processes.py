@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from amptalk.sensors.diagnosis.causes import Cause, Finding
 from amptalk.sensors.diagnosis.machine import Machine
-from amptalk.sensors.files import exists
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import exists, text_or_nothing
 from amptalk.sensors.report import SensorReport
 
 

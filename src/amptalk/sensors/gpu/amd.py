@@ -25,12 +25,13 @@ from amptalk.sensors.files import (
     listing,
     read_once,
     read_text,
+    text_or_nothing,
     whole_number,
 )
 from amptalk.sensors.gpu.cards import CardReader
 from amptalk.sensors.gpu.fdinfo import clients_of
 from amptalk.sensors.gpu.own import TRANSLATED, estimate_share, foreign
-from amptalk.sensors.gpu.places import Place, hwmon, text_or_nothing
+from amptalk.sensors.gpu.places import Place, hwmon
 from amptalk.sensors.gpu.reading import (
     MB,
     THROTTLE,

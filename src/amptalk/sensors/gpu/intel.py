@@ -17,10 +17,10 @@ from functools import partial
 from math import isnan
 
 from amptalk.clock import Clock
-from amptalk.sensors.files import SensorFault, exists
+from amptalk.sensors.files import SensorFault, exists, text_or_nothing
 from amptalk.sensors.gpu.cards import CardReader
 from amptalk.sensors.gpu.fdinfo import BusyShare, Client, clients_of
-from amptalk.sensors.gpu.places import Place, hwmon, memory_total_mb, text_or_nothing
+from amptalk.sensors.gpu.places import Place, hwmon, memory_total_mb
 from amptalk.sensors.gpu.reading import (
     MB,
     THROTTLE,

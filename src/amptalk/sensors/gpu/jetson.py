@@ -13,9 +13,16 @@ from __future__ import annotations
 from functools import partial
 
 from amptalk.clock import Clock
-from amptalk.sensors.files import SensorFault, garbled, is_number, listing, read_once
+from amptalk.sensors.files import (
+    SensorFault,
+    garbled,
+    is_number,
+    listing,
+    read_once,
+    text_or_nothing,
+)
 from amptalk.sensors.gpu.own import estimate_share
-from amptalk.sensors.gpu.places import Place, memory_total_mb, suspended, text_or_nothing
+from amptalk.sensors.gpu.places import Place, memory_total_mb, suspended
 from amptalk.sensors.gpu.reading import (
     ASLEEP,
     THROTTLE,

@@ -8,9 +8,18 @@ does. Formats: Documentation/ABI/testing/sysfs-bus-pci, sysfs-devices-power, cla
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from amptalk.sensors.files import SensorFault, exists, is_number, listing, read_once, read_text
+from amptalk.sensors.files import (
+    SensorFault,
+    exists,
+    is_number,
+    link_target,
+    listing,
+    read_once,
+    text_or_nothing,
+)
 from amptalk.sensors.roots import Roots
 
 KINDS = ("nvidia", "jetson", "amd", "intel")
@@ -19,6 +28,8 @@ TITLES = {"nvidia": "NVIDIA", "jetson": "Jetson", "amd": "AMD", "intel": "Intel"
 _VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
 _JETSON_NAMES = {"gpu", "gp10b", "gv11b", "ga10b", "gb10b"}
 _DISPLAY = "0x03"
+VIRTUAL = "vfio-pci"
+"""Driver of a device that was given to a virtual machine."""
 _ON_WINDOWS = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
 """Linux within Windows (WSL 2) has the library of Windows' driver and no device node."""
 
@@ -34,6 +45,17 @@ class Place(NamedTuple):
     driver: str
     card: str = ""
     """Its folder in class `drm`; empty when it has none."""
+
+
+class Display(NamedTuple):
+    """A display device on PCI, whether or not a driver has taken it."""
+
+    folder: str
+    address: str
+    kind: str
+    """One of `KINDS`; empty for another maker's."""
+    driver: str
+    """Empty without one."""
 
 
 def find_places(roots: Roots) -> tuple[Place, ...]:
@@ -76,34 +98,26 @@ def hwmon(folder: str) -> str:
 
 def link_name(path: str) -> str:
     """Last part of where a link points; empty when it is none."""
-    try:
-        return os.path.basename(os.readlink(path))
-    except OSError:
-        return ""
+    return os.path.basename(link_target(path))
 
 
-def text_or_nothing(path: str) -> str:
-    """Contents, or nothing."""
-    try:
-        return read_text(path)
-    except SensorFault:
-        return ""
+def displays(sys: str) -> Iterator[Display]:
+    """Every display device on PCI, in the order of their addresses."""
+    folder = f"{sys}/bus/pci/devices"
+    for address in listing(folder):
+        path = f"{folder}/{address}"
+        if text_or_nothing(f"{path}/class").startswith(_DISPLAY):
+            kind = _VENDORS.get(text_or_nothing(f"{path}/vendor"), "")
+            yield Display(path, address, kind, link_name(f"{path}/driver"))
 
 
 def _nvidia(roots: Roots) -> list[Place]:
     """GPUs on PCI; else one that only its driver or device node shows."""
-    folder = f"{roots.sys}/bus/pci/devices"
     found = []
-    for address in listing(folder):
-        path = f"{folder}/{address}"
-        if (
-            text_or_nothing(f"{path}/vendor") == "0x10de"
-            and text_or_nothing(f"{path}/class").startswith(_DISPLAY)
-        ):  # fmt: skip
-            driver = link_name(f"{path}/driver")
-            if driver != "vfio-pci":  # given to a virtual machine
-                kind = "nouveau" if driver == "nouveau" else "nvidia"
-                found.append(Place(kind, path, address.lower(), driver))
+    for one in displays(roots.sys):
+        if one.kind == "nvidia" and one.driver != VIRTUAL:
+            kind = "nouveau" if one.driver == "nouveau" else "nvidia"
+            found.append(Place(kind, one.folder, one.address.lower(), one.driver))
     driver_loaded = exists(f"{roots.proc}/driver/nvidia/version")
     if not found and (driver_loaded or _nvidia_nodes(roots)):
         found.append(Place("nvidia", "", "", "nvidia"))

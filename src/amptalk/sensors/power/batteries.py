@@ -15,8 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from amptalk.model.sample import Method
-from amptalk.sensors.files import SensorFault, exists, garbled, listing, read_number, read_text
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import (
+    SensorFault,
+    exists,
+    garbled,
+    listing,
+    read_number,
+    read_text,
+    text_or_nothing,
+)
 from amptalk.sensors.power.meter import Reading
 from amptalk.sensors.roots import Roots
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from amptalk.sensors.files import exists, listing
-from amptalk.sensors.hwmon import Chip, chips, text_or_nothing
+from amptalk.sensors.files import exists, listing, text_or_nothing
+from amptalk.sensors.hwmon import Chip, chips
 from amptalk.sensors.power.counters import Counter, CounterGroup, renewed
 from amptalk.sensors.power.meter import Reading, microwatts
 from amptalk.sensors.roots import Roots

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from amptalk.sensors.files import exists, garbled, listing, read_number, read_text
-from amptalk.sensors.hwmon import check, chips, text_or_nothing
+from amptalk.sensors.files import exists, garbled, listing, read_number, read_text, text_or_nothing
+from amptalk.sensors.hwmon import check, chips
 from amptalk.sensors.power.meter import Reading
 from amptalk.sensors.roots import Roots
 

@@ -18,8 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 
-from amptalk.sensors.files import SensorFault, listing, read_number, read_start
-from amptalk.sensors.hwmon import check, text_or_nothing
+from amptalk.sensors.files import SensorFault, listing, read_number, read_start, text_or_nothing
+from amptalk.sensors.hwmon import check
 from amptalk.sensors.power.counters import PLAUSIBLE_WATTS, Counter, CounterGroup, renewed
 from amptalk.sensors.power.meter import Reading
 from amptalk.sensors.roots import Roots

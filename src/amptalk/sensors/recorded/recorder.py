@@ -17,8 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from amptalk.clock import Clock, SystemClock
-from amptalk.sensors.files import SensorFault, exists
-from amptalk.sensors.hwmon import text_or_nothing
+from amptalk.sensors.files import SensorFault, exists, text_or_nothing
 from amptalk.sensors.recorded import groups as control_groups
 from amptalk.sensors.recorded.format import (
     FILE_BYTES,
