@@ -1,0 +1,1 @@
+"""Parts of the forecast benchmark: traces, what competes, the protocol that scores it, tables."""
