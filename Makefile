@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-vm lint types check wheel bench clean
+.PHONY: demo test test-vm lint types check wheel bench bench-forecast clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,7 +27,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed
-	$(BIN)/mypy -p amptalk -p src.core -p tests
+	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting
 
 check: lint types test
 
@@ -36,6 +36,10 @@ wheel: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/sampling.py
+
+# Forecasts beside public methods; with ".[bench]" installed also river's and statsforecast's.
+bench-forecast: $(VENV)/.installed
+	$(BIN)/python benchmarks/forecast.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,13 +44,23 @@ def replay(trace: Trace, limits: Sequence[float] = ()) -> Replay:
     return Replay(means, lower, upper, probabilities)
 
 
-def covered(values: Array, said: Replay, begin: int, end: int) -> Array:
-    """By horizon, the share of values within their interval, for targets from `begin` to `end`."""
-    shares = []
+class Coverage(NamedTuple):
+    """How often values lay within their interval, by horizon."""
+
+    shares: Array
+    """The bounds included, as an interval is meant."""
+    inside: Array
+    """The bounds left out: less where values repeat, as those of coarse sensors do."""
+
+
+def covered(values: Array, said: Replay, begin: int, end: int) -> Coverage:
+    """Count over the targets from `begin` to `end`."""
+    shares, inside = [], []
+    happened = values[begin:end]
     for ahead in range(1, HORIZON + 1):
-        happened = values[begin:end]
         low, high = (
             bound[begin - ahead : end - ahead, ahead - 1] for bound in (said.lower, said.upper)
         )
         shares.append(((low <= happened) & (happened <= high)).mean())
-    return np.array(shares)
+        inside.append(((low < happened) & (happened < high)).mean())
+    return Coverage(np.array(shares), np.array(inside))

@@ -12,8 +12,10 @@ NAME_app_memory.csv: seconds from the start, value. A reading that is missing is
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -50,11 +52,13 @@ def repeat(command: list[str], pause: float, until: float) -> None:
     """Run a command again and again until monotonic `until`; the last run is ended."""
     pauses = random.Random(1)
     while (left := until - time.monotonic()) > 0:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             child.wait(timeout=left)
         except subprocess.TimeoutExpired:
-            child.terminate()
+            os.killpg(child.pid, signal.SIGTERM)  # with what it started
             child.wait()
         left = until - time.monotonic()
         time.sleep(max(0.0, min(left, pauses.uniform(0.0, pause))))

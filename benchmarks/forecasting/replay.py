@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.forecasting import alarms, ours, probability
 from benchmarks.forecasting.alarms import AlarmScore
+from benchmarks.forecasting.ours import Coverage
 from benchmarks.forecasting.peers.packages import auto_ets
 from benchmarks.forecasting.peers.peer import Peer, Setting
 from benchmarks.forecasting.peers.table import AUTO_ETS, LINE, has_auto_ets, peers
@@ -54,9 +55,9 @@ class Result(NamedTuple):
     """By percentile, then by method."""
     fixed: dict[int, dict[float, AlarmScore]]
     """Ours with the same threshold on every trace: by percentile, then by threshold."""
-    coverage: Array
-    """By horizon, of our 90 % interval."""
-    shifted_coverage: Array
+    coverage: Coverage
+    """Of our 90 % interval."""
+    shifted_coverage: Coverage
     """The same after a shift of the level at the begin of the scored part."""
     refit_microseconds: float
     """AutoETS: one fit; `nan` where it is left out."""
@@ -121,7 +122,7 @@ def _warned(given: Array, found: Breaches) -> Warned:
     )
 
 
-def _shifted_coverage(trace: Trace) -> Array:
+def _shifted_coverage(trace: Trace) -> Coverage:
     begin = first_scored(len(trace.values))
     early = trace.values[:begin]
     low, high = np.percentile(early, (10, 90))

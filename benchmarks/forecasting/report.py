@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from benchmarks.forecasting import targets
 from benchmarks.forecasting.alarms import AlarmScore, pooled
+from benchmarks.forecasting.ours import Coverage
 from benchmarks.forecasting.protocol import PERCENTILES
 from benchmarks.forecasting.replay import FIXED_THRESHOLDS, OURS, OURS_BY_RESIDUALS
 from benchmarks.forecasting.summary import CLASSES, Run, brier_skill, ratio, warning
@@ -133,8 +134,8 @@ def _by_trace(run: Run) -> str:
     return markdown(header, rows)
 
 
-def _shares(coverage: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[str]:
-    first, *others = [float(share) for share in coverage]
+def _shares(coverage: Coverage) -> list[str]:
+    first, *others = coverage.shares.tolist()
     return [percent(first), f"{percent(min(others))}–{percent(max(others))}"]
 
 

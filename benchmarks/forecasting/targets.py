@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.forecasting.cost import OURS_UPDATED
+from benchmarks.forecasting.ours import Coverage
 from benchmarks.forecasting.protocol import Array
 from benchmarks.forecasting.replay import OURS, Result
 from benchmarks.forecasting.summary import (
@@ -88,35 +89,43 @@ def _warnings(run: Run) -> Iterator[Target]:
 
 
 def _coverage(run: Run) -> Iterator[Target]:
-    sets: tuple[tuple[str, Callable[[Result], Array]], ...] = (
-        ("", lambda result: result.coverage),
-        (" after a level shift", lambda result: result.shifted_coverage),
-    )
-    for when, of in sets:
-        for steps, part, (low, high) in (
+    found: dict[str, Callable[[Result], Coverage]] = {
+        "": lambda result: result.coverage,
+        " after a level shift": lambda result: result.shifted_coverage,
+    }
+    for when, of in found.items():
+        for steps, part, bounds in (
             ("step 1", slice(0, 1), FIRST_STEP),
             ("steps 2–12", slice(1, None), OTHER_STEPS),
         ):
-            shares = {result.trace: of(result)[part] for result in run.results}
-            yield _held(f"90 % interval{when}, {steps}, every trace", shares, low, high)
+            parts = {
+                result.trace: Coverage(*[shares[part] for shares in of(result)])
+                for result in run.results
+            }
+            yield _held(f"90 % interval{when}, {steps}, every trace", parts, *bounds)
 
 
-def _held(what: str, shares: dict[str, Array], low: float, high: float) -> Target:
-    away = {name: _outside(each, low, high) for name, each in shares.items()}
-    kept = sum(distance == 0.0 for distance in away.values())
+def _held(what: str, found: dict[str, Coverage], low: float, high: float) -> Target:
+    away = {name: _outside(each.shares, each.shares, low, high) for name, each in found.items()}
+    kept = sum(distance <= 0.0 for distance in away.values())
+    tied = -kept + sum(
+        _outside(each.shares, each.inside, low, high) <= 0.0 for each in found.values()
+    )
     worst = max(away, key=lambda name: away[name])
-    each = shares[worst]
-    far = float(each[int(np.argmax(np.maximum(low - each, each - high)))])
+    shares = found[worst].shares
+    furthest = float(shares[int(np.argmax(np.maximum(low - shares, shares - high)))])
+    but = f", {tied} more but for values on a bound" if tied else ""
     return Target(
         what,
         f"{percent(low, 0)}–{percent(high, 0)} %",
-        f"{kept} of {len(shares)} traces; worst {percent(far)} % ({worst})",
-        kept == len(shares),
+        f"{kept} of {len(found)} traces{but}; worst {percent(furthest)} % ({worst})",
+        kept == len(found),
     )
 
 
-def _outside(shares: Array, low: float, high: float) -> float:
-    return max(0.0, float(np.maximum(low - shares, shares - high).max()))
+def _outside(enough: Array, many: Array, low: float, high: float) -> float:
+    """How far shares are below `low` or above `high`; up to 0 when they are within."""
+    return float(np.maximum(low - enough, many - high).max())
 
 
 def _time_to_limit(run: Run) -> Iterator[Target]:
