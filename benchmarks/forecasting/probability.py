@@ -12,6 +12,10 @@ RESIDUALS = 256
 """Newest errors of each horizon that a probability is taken from."""
 
 
+EDGES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0)
+"""Ranges of probability whose positive samples are counted."""
+
+
 class ProbabilityScore(NamedTuple):
     """Worth of the probabilities at the usable samples after the warm-up."""
 
@@ -21,6 +25,8 @@ class ProbabilityScore(NamedTuple):
     """Sum of squared errors."""
     reference: float
     """The same of the warm-up's share of positive samples, given as the probability each time."""
+    bins: Array
+    """A row for each range between `EDGES`: samples, sum of the probabilities, positive samples."""
 
     @property
     def brier_skill(self) -> float:
@@ -60,10 +66,18 @@ def score(probability: Array, breaches: Breaches) -> ProbabilityScore:
     usable[:begin] = False
     usable[count - HORIZON :] = False
     given, happened = probability[usable], labels[usable]
+    bin_of = np.searchsorted(EDGES[1:-1], given, side="right")
     return ProbabilityScore(
         average_precision(given, happened),
         float(((given - happened) ** 2).sum()),
         float(((share - happened) ** 2).sum()),
+        np.array(
+            [
+                [of.sum(), given[of].sum(), happened[of].sum()]
+                for of in (bin_of == number for number in range(len(EDGES) - 1))
+            ],
+            dtype=np.float64,
+        ),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from benchmarks.forecasting import targets
 from benchmarks.forecasting.alarms import AlarmScore, pooled
 from benchmarks.forecasting.ours import Coverage
+from benchmarks.forecasting.probability import EDGES
 from benchmarks.forecasting.protocol import PERCENTILES
 from benchmarks.forecasting.replay import FIXED_THRESHOLDS, OURS, OURS_BY_RESIDUALS
-from benchmarks.forecasting.summary import CLASSES, Run, brier_skill, ratio, warning
+from benchmarks.forecasting.summary import CLASSES, Run, brier_skill, calibration, ratio, warning
 from benchmarks.forecasting.table import figure, markdown, percent
 
 
@@ -23,6 +25,7 @@ def whole(run: Run) -> str:
         ("Error with days of history, traces in full", _in_full(run)),
         ("Warning of a breach", _warnings(run)),
         ("Ours with the same threshold on every trace, p95", _fixed(run)),
+        ("Ours: said and happened, p95", _calibration(run)),
         ("Ours, trace by trace", _by_trace(run)),
         ("Time to the limit, from half the way on", _reaches(run)),
         ("Cost", _costs(run)),
@@ -109,6 +112,19 @@ def _fixed(run: Run) -> str:
     ]
     return markdown(("threshold", "pooled recall", "pooled precision", "lead", "false per 1000"),
                     rows)  # fmt: skip
+
+
+def _calibration(run: Run) -> str:
+    header = ["probability"]
+    for name in CLASSES:
+        header += [f"samples, {name}", "said %", "happened %"]
+    rows = [[f"{low:g}–{high:g}"] for low, high in pairwise(EDGES)]
+    for name in CLASSES:
+        bins = calibration(run.of_class(name), 95, OURS).tolist()
+        for cells, (samples, said, happened) in zip(rows, bins, strict=True):
+            shares = [percent(part / samples) if samples else "–" for part in (said, happened)]
+            cells += [f"{samples:.0f}", *shares]
+    return markdown(header, rows)
 
 
 def _by_trace(run: Run) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.forecasting import alarms
 from benchmarks.forecasting.alarms import AlarmScore
 from benchmarks.forecasting.cost import Cost
+from benchmarks.forecasting.probability import EDGES
 from benchmarks.forecasting.protocol import Array
 from benchmarks.forecasting.reach import Reach
 from benchmarks.forecasting.replay import Result, Warned
@@ -114,6 +115,12 @@ def pooled_brier_skill(results: Sequence[Result], percentile: int, method: str) 
     squared = sum(each.probability.squared for each in found)
     against = sum(each.probability.reference for each in found)
     return 1.0 - squared / against if against > 0.0 else math.nan
+
+
+def calibration(results: Sequence[Result], percentile: int, method: str) -> Array:
+    """All traces as one: `ProbabilityScore.bins`, added up."""
+    found = _warned(results, percentile, method)
+    return sum((each.probability.bins for each in found), np.zeros((len(EDGES) - 1, 3)))
 
 
 def _warned(results: Sequence[Result], percentile: int, method: str) -> list[Warned]:

@@ -89,6 +89,17 @@ def test_brier_skill_is_1_for_the_truth_and_0_for_the_warm_up_s_share() -> None:
     assert probability.score(1.0 - labels, found).brier_skill < 0.0
 
 
+def test_probabilities_are_counted_by_range_with_what_happened() -> None:
+    found = breaches(spiky(), 0.5)
+    labels = found.labels()
+    said = np.where(labels == 1.0, 0.6, 0.01)
+    first, *middle, last = probability.score(said, found).bins.tolist()
+    assert first[1] == pytest.approx(0.01 * first[0])
+    assert first[2] == 0.0
+    assert last[2] == last[0] == 6 * HORIZON  # six events after the warm-up
+    assert not np.any(middle)
+
+
 def test_only_what_came_after_the_warm_up_is_scored() -> None:
     found = breaches(spiky(), 0.5)
     wrong_early = found.labels()

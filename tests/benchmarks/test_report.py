@@ -11,7 +11,7 @@ from benchmarks.forecasting import report
 from benchmarks.forecasting.alarms import AlarmScore
 from benchmarks.forecasting.cost import OURS_UPDATED, Cost
 from benchmarks.forecasting.ours import Coverage
-from benchmarks.forecasting.probability import ProbabilityScore
+from benchmarks.forecasting.probability import EDGES, ProbabilityScore
 from benchmarks.forecasting.protocol import HORIZON
 from benchmarks.forecasting.reach import Reach
 from benchmarks.forecasting.replay import FIXED_THRESHOLDS, OURS, Result, Warned
@@ -19,13 +19,15 @@ from benchmarks.forecasting.summary import Footprint, Run, median, ratio
 from benchmarks.forecasting.table import figure, markdown
 from benchmarks.forecasting.targets import Target, targets
 
+BINS = np.array([[100.0, 1.0, 2.0], *[[0.0, 0.0, 0.0]] * (len(EDGES) - 2)])
+
 
 def result(
     name: str, *, slow: bool, error: float, share: float = 0.9, inside: float = 0.9
 ) -> Result:
     """One trace on which ours has this error, coverage and a fair record of warnings."""
     score = AlarmScore(4, 2, 2, 2, (6, 8), 3000)
-    warned = {OURS: Warned(0.3, score, ProbabilityScore(0.4, 8.0, 10.0))}
+    warned = {OURS: Warned(0.3, score, ProbabilityScore(0.4, 8.0, 10.0, BINS))}
     coverage = Coverage(np.full(HORIZON, share), np.full(HORIZON, inside))
     return Result(
         trace=name, slow=slow, generated=False, samples=5000, step=60.0 if slow else 1.0,
@@ -112,6 +114,12 @@ def test_every_section_is_in_the_report() -> None:
         assert f"## {title}" in text or title in text
     assert "| minutes |" in text
     assert "nan" not in text
+
+
+def test_what_was_said_stands_beside_what_happened() -> None:
+    text = report.whole(run_of(*GOOD))
+    assert "| 0–0.02 | 100 | 1.0 | 2.0 | 100 | 1.0 | 2.0 |" in text
+    assert "| 0.6–1 | 0 | – | – | 0 | – | – |" in text
 
 
 def test_tables_and_figures_are_written_for_people() -> None:
