@@ -112,11 +112,14 @@ def say(line: str) -> None:
 def title(found: list[Trace], options: argparse.Namespace) -> str:
     """Where, when and on what."""
     made = sum(trace.generated for trace in found)
+    command = ["python benchmarks/forecast.py"]
+    command += ["--traces DIR"] if options.traces else []
+    command += [f"--only {shlex.quote(options.only)}"] if options.only else []
+    command += ["--quick"] if options.quick else []
     lines = [
         "# Forecasts and warnings",
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}, "
-        f"{platform.python_implementation()} {platform.python_version()}: "
-        f"`{shlex.join(['python', 'benchmarks/forecast.py', *sys.argv[1:]])}`",
+        f"{platform.python_implementation()} {platform.python_version()}: `{' '.join(command)}`",
         f"{len(found)} traces: {len(found) - made} recorded, {made} generated.",
         *left_out(),
     ]
@@ -136,6 +139,8 @@ def main() -> int:
     add("--out", type=Path, metavar="FILE", help="write the report there too")
     options = parser.parse_args()
     found = chosen(options)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
     text = f"{title(found, options)}\n\n{report.whole(run(found, options))}\n"
     print(text)
     if options.out:

@@ -38,13 +38,21 @@ def noise(random: np.random.Generator, samples: int, memory: float) -> Array:
 
 
 def _daily(random: np.random.Generator, seconds: Array) -> Array:
-    """Load of a service: a daily curve with two humps, each day a little different, and noise."""
+    """Load of a service: a daily curve, a job at its own minute of each hour, and noise.
+
+    The jobs are the same every day; the curve is a little higher or lower from day to day.
+    """
     phase = 2.0 * np.pi * seconds / DAY
-    days = int(seconds[-1] // DAY) + 1
-    size = np.repeat(random.uniform(0.85, 1.15, days), int(DAY / (seconds[1] - seconds[0])))
+    a_day = round(DAY / (seconds[1] - seconds[0]))
+    days = len(seconds) // a_day + 1
+    size = np.repeat(random.uniform(0.85, 1.15, days), a_day)[: len(seconds)]
     curve = 1.0 - np.cos(phase) + 0.4 * np.cos(2.0 * phase + 1.0)
-    wander = 1.5 * noise(random, len(seconds), 0.9)
-    values: Array = np.maximum(0.0, 8.0 + 12.0 * curve * size[: len(seconds)] + wander)
+    jobs = np.zeros(a_day)
+    for hour in range(24):
+        begin = hour * a_day // 24 + int(random.integers(0, 45))
+        jobs[begin : begin + int(random.integers(5, 15))] = random.uniform(5.0, 30.0)
+    load = 8.0 + 12.0 * curve * size + np.tile(jobs, days)[: len(seconds)]
+    values: Array = np.maximum(0.0, load + 1.5 * noise(random, len(seconds), 0.9))
     return values
 
 

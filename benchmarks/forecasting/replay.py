@@ -72,7 +72,9 @@ def run(trace: Trace) -> Result:
     ratios = {name: error_ratios(values, made) for name, made in forecasts.items()}
     refit_microseconds = float("nan")
     if has_auto_ets():
-        ratios[AUTO_ETS], refit_microseconds = auto_ets(values)
+        of_refits, refit_microseconds = auto_ets(values)
+        if of_refits is not None:
+            ratios[AUTO_ETS] = of_refits
     warned: dict[int, dict[str, Warned]] = {}
     fixed = {}
     for percentile, limit in limits.items():

@@ -63,8 +63,9 @@ class RiverHoltWinters:
 class Refits(NamedTuple):
     """What refitting a model at some moments gave."""
 
-    ratios: Array
-    """Mean absolute error of each horizon, as ratios to the last value's."""
+    ratios: Array | None
+    """Mean absolute error of each horizon, as ratios to the last value's; `None` where that did not
+    err at those moments."""
     microseconds: float
     """Processor time of one fit and its forecast."""
 
@@ -86,5 +87,5 @@ def auto_ets(values: Array, origins: int = 25, window: int = 300) -> Refits:
         errors += np.abs(happened - path)
         plain += np.abs(happened - values[now])
     spent = (time.process_time() - begun) / len(moments)
-    least = 1e-12 * max(1.0, float(np.abs(values).max()))
-    return Refits((errors + least) / (plain + least), 1e6 * spent)
+    comparable = plain.min() > 1e-9 * float(np.abs(values).max())
+    return Refits(errors / plain if comparable else None, 1e6 * spent)
