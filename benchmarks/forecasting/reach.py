@@ -90,8 +90,7 @@ def _moments(course: Course) -> list[tuple[float, float, float, float]]:
         true = met - now
         if at >= half and true >= _LEFT * met:
             told = forecaster.forecast().time_to(limit)
-            seconds: float = getattr(told, "seconds", told)  # type: ignore[arg-type]
-            moments.append((true, seconds, told.earliest, told.latest))
+            moments.append((true, float(told), told.earliest, told.latest))
     return moments
 
 

@@ -1,64 +1,63 @@
-"""Combine experts by how well they did of late, never much worse than the last value.
+"""Combine the last value and the experts by how well they did of late.
 
-Weights per horizon follow MLpol with linearised absolute loss (Gaillard, Stoltz
-and van Erven 2014): an expert gains weight by the regret of not having followed
-it. The last value is a permanent member; on most signals at one sample a second
-nothing beats it.
+Weights follow MLpol with linearised absolute loss (Gaillard, Stoltz and van Erven 2014,
+"A second-order bound with excess losses"): an expert gains weight by the regret of not
+having followed it. The last value is a permanent member; on most signals with a sample
+a second nothing beats it, and so nothing may be much worse. Steps of the horizon that
+are alike share their weights: 1, 2-3, 4-7, 8-15 … steps ahead. What the experts expect
+is their own business.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from collections.abc import Sequence
-from typing import Protocol
+from itertools import pairwise
+from operator import mul
+
+from amptalk.forecast.past import Past
 
 _FADE = 0.9995
+"""Weight of a regret relative to the next newer one: some 2000 lessons matter."""
+_FADE_LARGEST = 0.99995
+_LEFT_OUT = 0.5
+"""Share of the values that are not learned from, among them those that the regression
+learns from: so each update costs about the same."""
 _SHARE = 0.01
 """Weight that the priors always keep, so that an expert can come back."""
-_LEAP = 8.0
-"""Experts see a value move by at most this many usual changes at once: a spike passes them
-by, and a step is seen one value later, when changes have become usual."""
-
-
-class Expert(Protocol):
-    """Predicts from what it has seen."""
-
-    def update(self, value: float) -> list[float]:
-        """Take a value and return the expected ones at the horizons."""
 
 
 class _Weights:
-    """Weights of the experts at one horizon."""
+    """Weights of the last value and of the experts for some neighbouring steps ahead."""
 
-    __slots__ = ("_priors", "_regret", "_scale", "_square", "now")
+    __slots__ = ("_largest", "_priors", "_regret", "_square", "first", "last", "now")
 
-    def __init__(self, priors: Sequence[float]) -> None:
-        self._priors = tuple(priors)
+    def __init__(self, priors: Sequence[float], first: int, last: int) -> None:
+        """For the steps `first` to `last` ahead, both of them included."""
+        self.first, self.last = first, last
+        self._priors = priors
         self._regret = [0.0] * len(priors)
         self._square = [0.0] * len(priors)
-        self._scale = 0.0
+        self._largest = 0.0
         self.now = list(priors)
 
-    def learn(self, forecasts: Sequence[float], combined: float, happened: float) -> None:
-        """Score forecasts (offsets, in units of the scale at their origin) by the outcome."""
+    def learn(self, expected: Sequence[float], combined: float, happened: float) -> None:
+        """Score what each expected by the outcome; all are offsets in scales."""
         if happened == combined:
             return
         sign = 1.0 if combined > happened else -1.0
-        regret, square = self._regret, self._square
-        largest = 0.0
-        for i, forecast in enumerate(forecasts):
-            gain = sign * (combined - forecast)
-            regret[i] = _FADE * regret[i] + gain
-            square[i] = _FADE * square[i] + gain * gain
-            largest = max(largest, abs(gain))
-        self._scale = max(0.99995 * self._scale, largest)
-        floor = self._scale * self._scale
+        gains = [sign * (combined - offset) for offset in expected]
+        largest = max(_FADE_LARGEST * self._largest, *map(abs, gains))
+        self._largest = largest
+        floor = largest * largest
         if floor <= 0.0:
             return
-        raw = [
-            prior * max(r, 0.0) / (v + floor)
-            for prior, r, v in zip(self._priors, regret, square, strict=True)
-        ]
+        regret, square = self._regret, self._square
+        raw = []
+        for i, gain in enumerate(gains):
+            regret[i] = r = _FADE * regret[i] + gain
+            square[i] = v = _FADE * square[i] + gain * gain
+            raw.append(self._priors[i] * r / (v + floor) if r > 0.0 else 0.0)
         total = sum(raw)
         if total <= 0.0:
             self.now = list(self._priors)
@@ -68,58 +67,72 @@ class _Weights:
 
 
 class Mixture:
-    """Experts combined at a few horizons ("anchors"), as offsets from the present value."""
+    """Weighs what is expected, step by step of the horizon."""
 
-    __slots__ = ("_anchors", "_experts", "_pending", "_scale", "_shown", "_weights")
+    __slots__ = ("_experts", "_horizon", "_said", "_turn", "_weights")
 
-    def __init__(
-        self, anchors: Sequence[int], experts: Sequence[Expert], priors: Sequence[float]
-    ) -> None:
-        """`priors`: weight of the last value, then of each expert; they add up to 1."""
-        self._anchors = tuple(anchors)
-        self._experts = tuple(experts)
-        self._weights = [_Weights(priors) for _ in anchors]
-        self._scale = 0.0
-        self._shown = 0.0
-        # Newest first: value, scale and (forecasts, combined) per anchor, as offsets in scales.
-        self._pending: deque[tuple[float, float, list[tuple[list[float], float]]]] = deque(
-            maxlen=self._anchors[-1]
-        )
+    def __init__(self, horizon: int, priors: Sequence[float]) -> None:
+        """`priors`: weight of the last value at the start, then of each expert, in any unit."""
+        shares = [prior / sum(priors) for prior in priors]
+        starts = [2**i for i in range(horizon.bit_length()) if 2**i <= horizon]
+        self._horizon = horizon
+        self._experts = len(priors) - 1
+        self._weights = [
+            _Weights(shares, first, after - 1) for first, after in pairwise([*starts, horizon + 1])
+        ]
+        self._said = array("f")
+        """What was said at the last H moments, newest first: a row for all together, one for
+        each expert; in each the offsets of H steps."""
+        self._turn = 0
 
-    def update(self, value: float, scale: float) -> list[float]:
-        """Take a value and the size of usual changes; return the offsets at the anchors.
+    def clear(self) -> None:
+        """Forget what was said, not who was right."""
+        del self._said[:]
 
-        No expert may go further from the value than usual changes in one direction
-        would, so the result is bounded whatever was seen.
+    @property
+    def full(self) -> bool:
+        """Whether a whole horizon was said something about."""
+        return len(self._said) == (self._experts + 1) * self._horizon**2
+
+    def combine(self, columns: Sequence[Sequence[float]]) -> list[float]:
+        """What all together expect, from what each of the experts does at each step.
+
+        No offset before a whole horizon was seen, or when no expert was asked.
         """
-        pending = self._pending
-        before, self._scale = self._scale, scale
-        if scale <= 0.0:
-            self._shown = value
-            for expert in self._experts:
-                expert.update(value)
-            pending.clear()
-            return [0.0] * len(self._anchors)
-        for position, anchor in enumerate(self._anchors):
-            if anchor <= len(pending):
-                origin, unit, made = pending[anchor - 1]
-                forecasts, combined = made[position]
-                happened = max(-50.0, min(50.0, (value - origin) / unit))
-                self._weights[position].learn(forecasts, combined, happened)
-        leap = _LEAP * before
-        if before > 0.0 and abs(value - self._shown) > leap:
-            self._shown += leap if value > self._shown else -leap
+        if columns and self.full:
+            # The last value expects no offset, whatever its weight.
+            weights = [one.now[1:] for one in self._weights for _ in range(one.first, one.last + 1)]
+            steps = zip(*columns, strict=True)
+            combined = [sum(map(mul, w, step)) for w, step in zip(weights, steps, strict=True)]
         else:
-            self._shown = value
-        columns = [expert.update(self._shown) for expert in self._experts]
-        made = []
-        for position, anchor in enumerate(self._anchors):
-            bound = 6.0 * anchor**0.5 if anchor < 4 else 3.0 * anchor
-            forecasts = [0.0]
-            for column in columns:
-                offset = (column[position] - value) / scale
-                forecasts.append(bound if offset > bound else -bound if offset < -bound else offset)
-            weights = self._weights[position].now
-            made.append((forecasts, sum(w * f for w, f in zip(weights, forecasts, strict=True))))
-        pending.appendleft((value, scale, made))
-        return [combined * scale for _, combined in made]
+            combined = [0.0] * self._horizon
+        row = array("f", combined)
+        for column in columns or [combined] * self._experts:
+            row.extend(column)
+        self._said[0:0] = row
+        del self._said[len(row) * self._horizon :]
+        return combined
+
+    def said_of_now(self) -> array[float]:
+        """The offsets that all together expected of the newest value 1, 2 … steps before it."""
+        return self._said[:: (self._experts + 1) * self._horizon + 1]
+
+    def learn(self, past: Past) -> None:
+        """Compare the newest value with what was expected of it.
+
+        Of the steps that share weights one is looked at, another one each time; and only at a
+        part of the values. Called before anything is said at the newest value.
+        """
+        if past.phase < _LEFT_OUT:
+            return
+        self._turn = turn = self._turn + 1
+        said, horizon, value = self._said, self._horizon, past.values[0]
+        width = (self._experts + 1) * horizon
+        for weights in self._weights:
+            step = weights.first + turn % (weights.last - weights.first + 1)
+            scale = past.scales[step]
+            if scale:
+                at = (step - 1) * width + step - 1
+                combined = said[at]
+                expected = [0.0, *said[at + horizon : step * width : horizon]]
+                weights.learn(expected, combined, (value - past.values[step]) / scale)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from amptalk.forecast.errors import Errors
+from amptalk.forecast.breaches import peaks_of
 from amptalk.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from amptalk.forecast.breaches import Breaches
+    from amptalk.forecast.intervals import Intervals
 
 _SURE = 3.0
 """A slope counts as growth from this many of its standard deviations."""
@@ -14,12 +20,24 @@ _SPREAD = 2.0
 """Earliest and latest are this many standard deviations away."""
 
 
-class TimeToLimit(NamedTuple):
+class TimeToLimit(float):
     """When a limit is met, in seconds from now; `inf` when that is not in sight."""
 
-    seconds: float
+    __slots__ = ("earliest", "latest")
+
     earliest: float
+    """Seconds, if it grows as fast as may be."""
     latest: float
+    """Seconds, if as slowly as may be; `inf` when it may not be met at all."""
+
+    def __new__(cls, seconds: float, earliest: float, latest: float) -> Self:
+        """`earliest` and `latest` are the range around `seconds`."""
+        self = super().__new__(cls, seconds)
+        self.earliest, self.latest = earliest, latest
+        return self
+
+    def __repr__(self) -> str:
+        return f"TimeToLimit({float(self)!r}, earliest={self.earliest!r}, latest={self.latest!r})"
 
 
 _NOT_IN_SIGHT = TimeToLimit(math.inf, math.inf, math.inf)
@@ -37,17 +55,17 @@ class Growth(NamedTuple):
 class Forecast:
     """The next values of a series. Read it before the forecaster's next update."""
 
-    __slots__ = ("_errors", "_growth", "_peaks", "_scale", "mean", "step", "value")
+    __slots__ = ("_breaches", "_growth", "_intervals", "_spread", "mean", "step", "value")
 
     def __init__(  # noqa: PLR0917 - the parts of a forecast
         self,
         value: float,
         mean: tuple[float, ...],
         step: float,
-        scale: float,
+        spread: float,
         growth: Growth,
-        errors: tuple[Errors, Errors],
-        peaks: tuple[Errors, Errors],
+        intervals: Intervals,
+        breaches: Breaches,
     ) -> None:
         self.value = value
         """The latest value; `nan` before there is one."""
@@ -55,10 +73,10 @@ class Forecast:
         """Expected values, one each `step`."""
         self.step = step
         """Seconds of a step; `nan` before two values were seen."""
-        self._scale = scale
+        self._spread = spread
         self._growth = growth
-        self._errors = errors
-        self._peaks = peaks
+        self._intervals = intervals
+        self._breaches = breaches
 
     @property
     def slope(self) -> float:
@@ -68,37 +86,29 @@ class Forecast:
     def interval(self, coverage: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Lower and upper values that hold with probability `coverage` (0-1) at each step.
 
-        Learned from past errors one step and the whole horizon ahead, between them in
-        proportion to the square root of the steps. Of no width before there are any.
+        Learned from past errors at each step ahead. Of no width while nothing ever changed.
         """
         if not 0.0 < coverage < 1.0:
             raise ConfigurationError(
                 f"coverage={coverage!r} is out of range: give a share between 0 and 1, such as 0.9"
             )
-        tail = 0.5 * (1.0 - coverage)
-        return self._bound(tail), self._bound(1.0 - tail)
-
-    def _bound(self, level: float) -> tuple[float, ...]:
-        near, far = (errors.quantile(level) * self._scale for errors in self._errors)
-        span = math.sqrt(len(self.mean)) - 1.0
-        return tuple(
-            [
-                mean + near + (far - near) * (math.sqrt(steps) - 1.0) / span
-                for steps, mean in enumerate(self.mean, 1)
-            ]
+        lower, upper = self._intervals.bounds(0.5 * (1.0 - coverage))
+        spread = self._spread
+        return (
+            tuple([mean + spread * low for mean, low in zip(self.mean, lower, strict=True)]),
+            tuple([mean + spread * high for mean, high in zip(self.mean, upper, strict=True)]),
         )
 
     def breach_probability(self, limit: float, persistence: int = 2) -> float:
         """Probability (0-1) of `persistence` (1 or 2) values in a row above `limit`.
 
-        Learned from how far past peaks went beyond the expected ones; never quite 0 or 1.
+        Within the horizon. Learned from how far past peaks went beyond the expected ones, and
+        corrected by how earlier answers came out: the forecaster remembers the last four
+        limits it was asked for. Never quite 0 or 1.
         """
         if persistence not in (1, 2):
             raise ConfigurationError(f"persistence={persistence!r} is unknown: give 1 or 2")
-        room = limit - peak(self.mean, persistence)
-        if not self._scale > 0.0:
-            return self._peaks[persistence - 1].exceed(math.copysign(math.inf, room))
-        return self._peaks[persistence - 1].exceed(room / self._scale)
+        return self._breaches.probability(limit, persistence, peaks_of(self.mean), self._spread)
 
     def time_to(self, limit: float) -> TimeToLimit:
         """When the value meets `limit` if it goes on growing as it does.
@@ -126,10 +136,3 @@ class Forecast:
                 return TimeToLimit(seconds, 0.0, math.inf)
             before = mean
         return _NOT_IN_SIGHT
-
-
-def peak(path: tuple[float, ...] | list[float], persistence: int) -> float:
-    """Highest level that `persistence` (1 or 2) values in a row reach."""
-    if persistence == 1:
-        return max(path)
-    return max(map(min, path, path[1:]))
