@@ -53,6 +53,9 @@ def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixtur
     assert lines[10]["sample"]["power_watts"] == 24.0
     assert lines[10]["throttling"]["slower"] is False
     assert lines[-1]["summary"]["violations"][0]["resource"] == "temperature"
+    outcome = lines[-1]["summary"]["effectiveness"]["limits"]["temperature"]
+    assert outcome["seconds_over"] == lines[-1]["summary"]["violations"][0]["seconds_over"]
+    assert outcome["forecast"] is None  # `dynamic` makes none
     assert lines[-1]["summary"]["joules"] == pytest.approx(5280.0)
     assert len(lines) == 49 + 2
 
