@@ -38,6 +38,8 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert "temperature allocation" in said
     assert "missing: device.power_watts: a recording does not hold" in said
     assert "predictive: temperature over its limit" in said
+    assert "temperature: warned of 1 of 1 breaches" in said
+    assert "forecasts the 90 % interval held" in said
 
 
 def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
