@@ -144,7 +144,7 @@ def test_prediction_and_cooperation_together_shrink_the_shares_for_announced_wor
     [allocation] = decision.allocations
     assert allocation.share < 400 / 600
     assert "divided: asr" in allocation.reason
-    assert "500 MB of memory set aside for work announced" in allocation.reason
+    assert "500 MB of memory set aside for known work" in allocation.reason
     assert len(held) == 200 << 20
 
 

@@ -190,10 +190,10 @@ def test_announced_work_is_made_room_for_before_it_begins() -> None:
         assert decision is not None
         [allocation] = decision.allocations
         assert f"{0.8 * limit:.4g} MB of memory set aside" in allocation.reason
-        assert "announced in" in allocation.reason
+        assert "for known work" in allocation.reason
         assert allocation.expected is not None
         assert allocation.expected.value > limit
         announced.cancel()
         ticks(manager, 3)
         assert manager.decision is not None
-        assert "announced" not in manager.decision.allocations[0].reason
+        assert "known work" not in manager.decision.allocations[0].reason
