@@ -89,7 +89,8 @@ class Breaches:
             above = peaks.count_above(room / spread)
         else:
             above = 0 if room >= 0.0 else len(peaks)
-        return (above + 0.1) / (len(peaks) + 2.0)
+        # Two made-up peaks, about as high as expected, so that there is an answer at the start.
+        return (above + (0.1 if room >= 0.0 else 1.9)) / (len(peaks) + 2.0)
 
     def _corrected(self, guess: float) -> float:
         return 1.0 / (1.0 + exp(-self._slope * _log_odds(guess) - self._offset))

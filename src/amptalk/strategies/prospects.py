@@ -128,13 +128,13 @@ def _level(forecast: Forecast, mean: float, stretch: Stretch) -> float:
 
 def time_to(forecast: Forecast, stretches: Sequence[Stretch], limit: float) -> tuple[float, bool]:
     """Seconds until the limit is met, and whether known demand is what meets it."""
-    alone = forecast.time_to(limit).seconds
+    alone = forecast.time_to(limit)
     for one in stretches:
         if one.begins >= alone:
             break
         if not one.whole:
             continue
-        seconds = max(one.begins, forecast.time_to(limit - one.whole).seconds)
+        seconds = max(one.begins, forecast.time_to(limit - one.whole))
         if seconds < one.ends:
             return seconds, True
     return alone, False
