@@ -82,15 +82,25 @@ class PeakShares:
         self._expected.pop(job, None)
         return self._peaks.pop(job, math.nan)
 
+    def taken(self) -> dict[Hashable, float]:
+        """Highest rise so far of each job that runs; `nan` where its base was not known."""
+        at_first = math.nan if math.isnan(self._base) else 0.0
+        peaks = self._shared()
+        return {job: peaks.get(job, at_first) for job in self._expected}
+
     def _cut(self) -> None:
-        """Share out the piece that ends now and begin the next."""
-        rise, self._highest = self._highest - self._base, math.nan
+        """Let the piece end now and begin the next."""
+        self._peaks = self._shared()
+        self._highest = math.nan
+
+    def _shared(self) -> dict[Hashable, float]:
+        """The peaks so far, the present piece shared out among the jobs that run."""
+        rise = self._highest - self._base
         if math.isnan(rise) or not self._expected:
-            return
+            return self._peaks
         known = {job: self._refined(job, one) for job, one in self._expected.items()}
-        for job, peak in share_out(max(0.0, rise), known).items():
-            before = self._peaks.get(job, 0.0)
-            self._peaks[job] = max(before, peak)
+        shares = share_out(max(0.0, rise), known)
+        return {job: max(self._peaks.get(job, 0.0), share) for job, share in shares.items()}
 
     def _refined(self, job: Hashable, expected: Expected) -> Expected:
         """What is expected of a job, given what it was seen to hold in this run already."""

@@ -75,11 +75,18 @@ class JobBook:
 
     def reserves(self, job: str, size: float) -> dict[str, float]:
         """Amounts of held resources to admit a run with; empty when unknown."""
+        return {name: one.reserve for name, one in self._held(job, size).items()}
+
+    def holds(self, job: str, size: float) -> dict[str, float]:
+        """What a run is expected to hold at its peak, its 95th percentile; empty when unknown."""
+        return {name: one.p95 for name, one in self._held(job, size).items()}
+
+    def _held(self, job: str, size: float) -> dict[str, Estimate]:
         record = self._records.get(job)
         if record is None:
             return {}
         known = {quantity: record.estimate(quantity, size) for quantity in _RESERVED}
-        return {quantity: one.reserve for quantity, one in known.items() if one is not None}
+        return {quantity: one for quantity, one in known.items() if one is not None}
 
     def seconds(self, job: str, size: float) -> float:
         """How long a run is expected to last at most; `nan` when unknown."""

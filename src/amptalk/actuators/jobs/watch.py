@@ -1,9 +1,10 @@
 """Measures jobs while they run: peaks of memory and GPU memory, CPU seconds and joules.
 
-Memory of this process is read when a job begins and ends and, on a thread of its own, ever
-more seldom in between: after a twentieth of the time since the last change, at least 5 ms and
-at most 250 ms. So a short peak is seen as well as a short job, at less than 1 % of a core.
-What other processes and the GPU hold, and the power, is known once a tick and comes from there.
+Memory of this process and its descendants is read when a job begins and ends and, on a thread
+of its own, ever more seldom in between: after a twentieth of the time since the last change, at
+least 5 ms, at most 250 ms, and never so often that it takes more than a fiftieth of a core. So
+a short peak is seen as well as a short job. What the GPU holds, and the power, is known once a
+tick and comes from there. Work that is not learned from is read at its ends and at the ticks.
 
 CPU time is that of this process and of children that were waited for. Joules are the device's
 power, as last measured, over the time, whoever used it. What is learned of all this is the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 SOONEST, LATEST = 0.005, 0.25
 """Seconds between two readings of memory while jobs run."""
 _PART = 0.05
+_TIMES_ITS_COST = 50.0
 _IDLE = 5.0
 """Seconds without jobs after which the thread ends."""
 
-_HELD = {"memory": "memory_used_mb", "gpu_memory": "gpu_memory_mb"}
-"""What is held, and the field of a sample that tells it."""
+_HELD = {"memory": "application.memory_mb", "gpu_memory": "gpu_memory_mb"}
+"""What is held, and the field of a sample that tells it. Memory only where it cannot be read."""
 FLOWS = ("cpu_seconds", "joules")
 QUANTITIES = (*_HELD, *FLOWS)
 
@@ -46,20 +49,29 @@ class RunCost(NamedTuple):
     """True when no other admitted work ran in its time."""
 
 
+class Progress(NamedTuple):
+    """How far a running job is."""
+
+    seconds: float
+    """Since it began."""
+    taken: Mapping[str, float]
+    """Its highest rise of what is held so far, by quantity; `nan` when it was never measured."""
+    shown: float
+    """Part of the time between the last two ticks that it ran in, 0-1: a rate that a tick tells
+    holds so much of it."""
+
+
 def cpu_seconds() -> float:
     """CPU time of this process and of its waited-for children so far."""
     return math.fsum(os.times()[:4])
 
 
 class JobWatch:
-    """Thread-safe. `own_memory_mb` reads the memory of this process, `nan` when unknown."""
+    """Thread-safe. `memory_mb` reads the application's memory now, `nan` when unknown."""
 
-    def __init__(
-        self, clock: Clock, own_memory_mb: Callable[[], float], *, threads: bool = True
-    ) -> None:
+    def __init__(self, clock: Clock, memory_mb: Callable[[], float]) -> None:
         self._clock = clock
-        self._own_memory_mb = own_memory_mb
-        self._threads = threads
+        self._memory_mb = memory_mb
         self._lock = threading.Lock()
         self._begun: dict[Hashable, float] = {}
         self._overlapped: set[Hashable] = set()
@@ -67,13 +79,16 @@ class JobWatch:
         self._ticked = {name: PeakShares() for name in _HELD}
         self._flows = {name: FlowShares() for name in FLOWS}
         self._latest: Sample | None = None
-        self._cut_at = self._cpu = self._changed = math.nan
+        self._cut_at = self._cpu = self._changed = self._interval = math.nan
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
 
-    def begin(self, job: Hashable, expected: Mapping[str, Expected]) -> None:
-        """A job begins; `expected` by quantity, for flows the rate a second."""
-        value = self._own_memory_mb()
+    def begin(self, job: Hashable, expected: Mapping[str, Expected], *, learn: bool) -> None:
+        """A job begins; `expected` by quantity, for flows the rate a second.
+
+        With `learn` its peak is looked for on a thread.
+        """
+        value = self._memory_mb()
         with self._lock:
             if self._begun:
                 self._overlapped |= {job, *self._begun}
@@ -85,7 +100,7 @@ class JobWatch:
                 shares.begin(job, expected.get(name, NOTHING_KNOWN), _held(self._latest, name))
             for name, flow in self._flows.items():
                 flow.begin(job, expected.get(name, NOTHING_KNOWN))
-            if self._threads and not math.isnan(value):
+            if learn and not math.isnan(value):
                 self._sample()
         self._news.set()
 
@@ -93,16 +108,15 @@ class JobWatch:
         """A job ends; returns what it took, `None` when it was not begun here."""
         if job not in self._begun:
             return None
-        value = self._own_memory_mb()
+        value = self._memory_mb()
         with self._lock:
             self._cut()
             seconds = self._cut_at - self._begun.pop(job)
             alone = job not in self._overlapped
             self._overlapped.discard(job)
             own = self._own.end(job, value)
-            costs = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
-            if not own <= costs["memory"]:
-                costs["memory"] = own if not math.isnan(own) else costs["memory"]
+            held = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
+            costs = _with_own(own, held)
             costs.update((name, flow.end(job)) for name, flow in self._flows.items())
         known = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
         return RunCost(seconds, known, alone)
@@ -110,11 +124,37 @@ class JobWatch:
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
         if self._begun:
+            value = self._memory_mb()
             with self._lock:
+                self._own.measure(value)
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
+        if self._latest is not None:
+            self._interval = sample.monotonic - self._latest.monotonic
         self._latest = sample
+
+    def progress(self) -> dict[Hashable, Progress]:
+        """How far each running job is, as of the last reading."""
+        with self._lock:
+            now = self._clock.monotonic()
+            taken = {name: shares.taken() for name, shares in self._ticked.items()}
+            for job, rise in self._own.taken().items():
+                if not math.isnan(rise):
+                    taken["memory"][job] = rise
+            return {
+                job: Progress(
+                    now - begun,
+                    {name: rises[job] for name, rises in taken.items()},
+                    self._shown(begun),
+                )
+                for job, begun in self._begun.items()
+            }
+
+    def _shown(self, begun: float) -> float:
+        if self._latest is None or not self._interval > 0.0:
+            return 0.0
+        return min(1.0, max(0.0, (self._latest.monotonic - begun) / self._interval))
 
     def _cut(self) -> None:
         """Book CPU time and energy since the last cut."""
@@ -137,15 +177,18 @@ class JobWatch:
 
     def _run(self) -> None:
         """Read memory while jobs run, on a thread of its own."""
-        news = self._news
+        news, cost = self._news, 0.0
         while True:
             news.clear()
             with self._lock:
                 running = bool(self._begun)
                 pause = _PART * (self._clock.monotonic() - self._changed)
-            woken = news.wait(max(SOONEST, min(pause, LATEST)) if running else _IDLE)
+            pause = max(SOONEST, min(pause, LATEST), _TIMES_ITS_COST * cost)
+            woken = news.wait(pause if running else _IDLE)
             if running:
-                value = self._own_memory_mb()
+                began = time.thread_time()
+                value = self._memory_mb()
+                cost = time.thread_time() - began
                 with self._lock:
                     self._own.measure(value)
             elif not woken:
@@ -153,6 +196,11 @@ class JobWatch:
                     if not self._begun:
                         self._sampler = None
                         return
+
+
+def _with_own(own: float, ticked: dict[str, float]) -> dict[str, float]:
+    """Memory as read here; what the ticks say of it counts forks in full until they know better."""
+    return ticked if math.isnan(own) else {**ticked, "memory": own}
 
 
 def _held(sample: Sample | None, name: str) -> float:
