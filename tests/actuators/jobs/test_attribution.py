@@ -51,15 +51,15 @@ def test_a_lone_job_has_its_highest_rise_over_what_was_used_before() -> None:
     peaks.begin("a", NOTHING_KNOWN, 400.0)
     for value in (500.0, math.nan, 700.0, 450.0):
         peaks.measure(value)
-    assert peaks.end("a", 420.0) == 300.0
+    assert peaks.end("a", 420.0).highest == 300.0
 
 
 def test_memory_that_an_earlier_job_left_behind_is_not_counted_again() -> None:
     peaks = PeakShares()
     peaks.begin("a", NOTHING_KNOWN, 100.0)
-    assert peaks.end("a", 400.0) == 300.0
+    assert peaks.end("a", 400.0).highest == 300.0
     peaks.begin("a", NOTHING_KNOWN, 400.0)
-    assert peaks.end("a", 450.0) == 50.0
+    assert peaks.end("a", 450.0).highest == 50.0
 
 
 def test_what_a_job_held_alone_is_known_when_an_unknown_one_joins_it() -> None:
@@ -68,15 +68,15 @@ def test_what_a_job_held_alone_is_known_when_an_unknown_one_joins_it() -> None:
     peaks.measure(100.0)
     peaks.begin("b", NOTHING_KNOWN, 100.0)
     peaks.measure(400.0)
-    assert peaks.end("b", 400.0) == pytest.approx(300.0)
-    assert peaks.end("a", 100.0) == pytest.approx(100.0)
+    assert peaks.end("b", 400.0).highest == pytest.approx(300.0)
+    assert peaks.end("a", 100.0).highest == pytest.approx(100.0)
 
 
 def test_without_a_measurement_before_the_first_job_nothing_is_told() -> None:
     peaks = PeakShares()
     peaks.begin("a", NOTHING_KNOWN, math.nan)
     peaks.measure(400.0)
-    assert math.isnan(peaks.end("a", 500.0))
+    assert math.isnan(peaks.end("a", 500.0).highest)
 
 
 def test_flows_are_shared_by_the_second_and_add_up() -> None:

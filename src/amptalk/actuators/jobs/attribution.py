@@ -49,14 +49,22 @@ def share_out(total: float, expected: Mapping[_Job, Expected]) -> dict[_Job, flo
     }
 
 
+class Rise(NamedTuple):
+    """What a job held."""
+
+    highest: float
+    """Over what was used before the first of the jobs that overlapped; `nan`: never measured."""
+    left: float
+    """What all of them together had not given back when it ended."""
+
+
 class PeakShares:
     """Highest rise of one held quantity, for each job that runs."""
 
     def __init__(self) -> None:
         self._expected: dict[Hashable, Expected] = {}
         self._peaks: dict[Hashable, float] = {}
-        self._base = math.nan
-        self._highest = math.nan
+        self._base = self._highest = self._last = math.nan
 
     def begin(self, job: Hashable, expected: Expected, value: float) -> None:
         """A job begins at `value`.
@@ -64,7 +72,8 @@ class PeakShares:
         When it is `nan` nothing can be told of this job and those that overlap it.
         """
         if not self._expected:
-            self._base, self._highest = value, math.nan
+            self._base = self._last = value
+            self._highest = math.nan
         else:
             self.measure(value)
         self._cut()
@@ -74,13 +83,16 @@ class PeakShares:
         """Take a measurement while jobs run."""
         if value > self._highest or math.isnan(self._highest):
             self._highest = value
+        if not math.isnan(value):
+            self._last = value
 
-    def end(self, job: Hashable, value: float) -> float:
-        """The job ends at `value`; returns its highest rise, `nan` when it was never measured."""
+    def end(self, job: Hashable, value: float) -> Rise:
+        """The job ends at `value`, `nan` when it is not known better than by `measure`."""
         self.measure(value)
+        left = self._last - self._base
         self._cut()
         self._expected.pop(job, None)
-        return self._peaks.pop(job, math.nan)
+        return Rise(self._peaks.pop(job, math.nan), max(0.0, left))
 
     def taken(self) -> dict[Hashable, float]:
         """Highest rise so far of each job that runs; `nan` where its base was not known."""

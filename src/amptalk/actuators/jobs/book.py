@@ -39,18 +39,27 @@ class JobCost(NamedTuple):
 
 
 class _Record:
-    __slots__ = ("models", "runs")
+    __slots__ = ("models", "runs", "warm")
 
     def __init__(self) -> None:
         self.runs = 0
+        self.warm = False
+        """True when it has run in this process."""
         self.models: dict[str, CostModel] = {}
 
     def estimate(self, quantity: str, size: float) -> Estimate | None:
         model = self.models.get(quantity)
-        return model.estimate(size) if model is not None else None
+        return model.estimate(size, first=not self.warm) if model is not None else None
 
-    def add(self, quantity: str, cost: float, size: float, *, alone: bool) -> None:
-        self.models.setdefault(quantity, CostModel()).add(cost, size, alone=alone)
+    def add(self, size: float, run: RunCost) -> None:
+        self.runs += 1
+        costs = {**run.costs, "seconds": run.seconds}
+        for quantity, cost in costs.items():
+            alone = run.alone or quantity == "seconds"
+            kept = run.kept.get(quantity, 0.0)
+            model = self.models.setdefault(quantity, CostModel())
+            model.add(Run(size, cost, alone, not self.warm, kept))
+        self.warm = True
 
 
 class JobBook:
@@ -67,10 +76,7 @@ class JobBook:
         self._records[job] = record
         while len(self._records) > KEPT_NAMES:
             del self._records[next(iter(self._records))]
-        record.runs += 1
-        record.add("seconds", run.seconds, size, alone=True)
-        for quantity, cost in run.costs.items():
-            record.add(quantity, cost, size, alone=run.alone)
+        record.add(size, run)
         self.changes += 1
 
     def reserves(self, job: str, size: float) -> dict[str, float]:
@@ -114,7 +120,7 @@ class JobBook:
         """Everything that was learned, by name, for runs of one size."""
         table = {}
         for job, record in self._records.items():
-            sizes = sorted(run.size for run in record.models["seconds"].runs if run.size > 0.0)
+            sizes = sorted(run.size for run in record.models["seconds"].known() if run.size > 0.0)
             asked = size if size > 0.0 or not sizes else sizes[len(sizes) // 2]
             quantities = (*QUANTITIES, "seconds")
             known = (record.estimate(quantity, asked) for quantity in quantities)
@@ -128,8 +134,8 @@ class JobBook:
                 "runs": record.runs,
                 "costs": {
                     quantity: [
-                        [None if math.isnan(run.size) else run.size, run.cost, run.alone]
-                        for run in model.runs
+                        [None if math.isnan(run.size) else run.size, *run[1:]]
+                        for run in model.known()
                     ]
                     for quantity, model in record.models.items()
                 },
@@ -155,7 +161,8 @@ class JobBook:
         self._records = records
 
 
-def _run(size: float | None, cost: float, alone: bool) -> Run:  # noqa: FBT001 - as in the file
-    if not (cost >= 0.0 and math.isfinite(cost)):
-        raise ValueError(f"a cost of {cost!r}")
-    return Run(float(size) if size is not None else math.nan, float(cost), bool(alone))
+def _run(size: float | None, cost: float, alone: bool, first: bool, kept: float) -> Run:  # noqa: FBT001 - as in the file
+    if not (cost >= 0.0 and math.isfinite(cost) and math.isfinite(kept)):
+        raise ValueError(f"a cost of {cost!r}, of which {kept!r} was kept")
+    declared = float(size) if size is not None else math.nan
+    return Run(declared, float(cost), bool(alone), bool(first), float(kept))

@@ -34,7 +34,8 @@ _IDLE = 5.0
 """Seconds without jobs after which the thread ends."""
 
 _HELD = {"memory": "application.memory_mb", "gpu_memory": "gpu_memory_mb"}
-"""What is held, and the field of a sample that tells it. Memory only where it cannot be read."""
+"""What is held, and the field of a sample that tells it. Memory only where it cannot be read here:
+a tick counts forks in full until it knows better."""
 FLOWS = ("cpu_seconds", "joules")
 QUANTITIES = (*_HELD, *FLOWS)
 
@@ -47,6 +48,8 @@ class RunCost(NamedTuple):
     """By quantity: MB of memory and gpu_memory, cpu_seconds, joules; unknown ones left out."""
     alone: bool
     """True when no other admitted work ran in its time."""
+    kept: Mapping[str, float] = {}
+    """Of what is held, the MB that were not given back at its end; known of those alone."""
 
 
 class Progress(NamedTuple):
@@ -80,6 +83,8 @@ class JobWatch:
         self._flows = {name: FlowShares() for name in FLOWS}
         self._latest: Sample | None = None
         self._cut_at = self._cpu = self._changed = self._interval = math.nan
+        self._changes = 0
+        """How often a job began or ended."""
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
 
@@ -94,6 +99,7 @@ class JobWatch:
                 self._overlapped |= {job, *self._begun}
             self._cut()
             self._begun[job] = self._changed = self._cut_at
+            self._changes += 1
             memory = expected.get("memory", NOTHING_KNOWN)
             self._own.begin(job, memory, value)
             for name, shares in self._ticked.items():
@@ -111,15 +117,19 @@ class JobWatch:
         value = self._memory_mb()
         with self._lock:
             self._cut()
+            self._changes += 1
             seconds = self._cut_at - self._begun.pop(job)
             alone = job not in self._overlapped
             self._overlapped.discard(job)
+            rises = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
             own = self._own.end(job, value)
-            held = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
-            costs = _with_own(own, held)
+            if not math.isnan(own.highest):
+                rises["memory"] = own
+            costs = {name: rise.highest for name, rise in rises.items()}
             costs.update((name, flow.end(job)) for name, flow in self._flows.items())
         known = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
-        return RunCost(seconds, known, alone)
+        kept = {name: rise.left for name, rise in rises.items() if alone and name in known}
+        return RunCost(seconds, known, alone, kept)
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
@@ -186,21 +196,17 @@ class JobWatch:
             pause = max(SOONEST, min(pause, LATEST), _TIMES_ITS_COST * cost)
             woken = news.wait(pause if running else _IDLE)
             if running:
-                began = time.thread_time()
+                began, changes = time.thread_time(), self._changes
                 value = self._memory_mb()
                 cost = time.thread_time() - began
                 with self._lock:
-                    self._own.measure(value)
+                    if changes == self._changes:  # else it may be of a job that ended meanwhile
+                        self._own.measure(value)
             elif not woken:
                 with self._lock:
                     if not self._begun:
                         self._sampler = None
                         return
-
-
-def _with_own(own: float, ticked: dict[str, float]) -> dict[str, float]:
-    """Memory as read here; what the ticks say of it counts forks in full until they know better."""
-    return ticked if math.isnan(own) else {**ticked, "memory": own}
 
 
 def _held(sample: Sample | None, name: str) -> float:
