@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from amptalk.actuators.jobs.attribution import (
     NOTHING_KNOWN,
-    Expected,
+    Known,
     FlowShares,
     PeakShares,
     share_out,
 )
 
-SURE = Expected(100.0, 25.0)
+SURE = Known(100.0, 25.0)
 
 
 def test_who_is_alone_gets_all_of_it() -> None:
@@ -30,16 +30,16 @@ def test_the_unknown_one_gets_what_is_left_and_unknown_ones_get_the_same() -> No
 
 
 def test_the_difference_goes_to_those_of_whom_least_is_known() -> None:
-    shares = share_out(330.0, {"a": Expected(100.0, 100.0), "b": Expected(200.0, 200.0)})
+    shares = share_out(330.0, {"a": Known(100.0, 100.0), "b": Known(200.0, 200.0)})
     assert shares == pytest.approx({"a": 110.0, "b": 220.0})
 
 
-EXPECTED = st.builds(Expected, st.floats(0.0, 1e6), st.floats(0.0, 1e12))
+EXPECTED = st.builds(Known, st.floats(0.0, 1e6), st.floats(0.0, 1e12))
 
 
 @given(st.floats(0.0, 1e6), st.lists(EXPECTED, min_size=1, max_size=8))
 def test_shares_are_never_negative_and_never_less_than_the_total(
-    total: float, expected: list[Expected]
+    total: float, expected: list[Known]
 ) -> None:
     shares = share_out(total, dict(enumerate(expected)))
     assert all(share >= 0.0 for share in shares.values())
@@ -81,7 +81,7 @@ def test_without_a_measurement_before_the_first_job_nothing_is_told() -> None:
 
 def test_flows_are_shared_by_the_second_and_add_up() -> None:
     flow = FlowShares()
-    flow.begin("a", Expected(1.0, 0.01))
+    flow.begin("a", Known(1.0, 0.01))
     flow.add(2.0, 2.0)
     flow.begin("b", NOTHING_KNOWN)
     flow.add(6.0, 2.0)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from amptalk.actuators.jobs.attribution import Expected
+from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
 from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RunCost
 from amptalk.model.errors import ConfigurationError
@@ -55,10 +55,10 @@ class _Record:
         self.runs += 1
         costs = {**run.costs, "seconds": run.seconds}
         for quantity, cost in costs.items():
-            alone = run.alone or quantity == "seconds"
+            unsure = min(run.unsure.get(quantity, 0.0), cost)
             kept = run.kept.get(quantity, 0.0)
             model = self.models.setdefault(quantity, CostModel())
-            model.add(Run(size, cost, alone, not self.warm, kept))
+            model.add(Run(size, cost, unsure, not self.warm, kept))
         self.warm = True
 
 
@@ -100,7 +100,7 @@ class JobBook:
         estimate = record.estimate("seconds", size) if record is not None else None
         return estimate.p95 if estimate is not None else math.nan
 
-    def expected(self, job: str, size: float) -> dict[str, Expected]:
+    def expected(self, job: str, size: float) -> dict[str, Known]:
         """What overlapping runs are shared out by; of flows the rate a second."""
         record = self._records.get(job)
         if record is None:
@@ -113,7 +113,7 @@ class JobBook:
                 continue
             scale = 1.0 / max(lasts, 1e-3) if quantity in FLOWS else 1.0
             deviation = 0.5 * (one.high - one.low) + 0.01 * one.p95
-            found[quantity] = Expected(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
+            found[quantity] = Known(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
         return found
 
     def table(self, size: float = math.nan) -> dict[str, JobCost]:
@@ -161,8 +161,7 @@ class JobBook:
         self._records = records
 
 
-def _run(size: float | None, cost: float, alone: bool, first: bool, kept: float) -> Run:  # noqa: FBT001 - as in the file
-    if not (cost >= 0.0 and math.isfinite(cost) and math.isfinite(kept)):
-        raise ValueError(f"a cost of {cost!r}, of which {kept!r} was kept")
-    declared = float(size) if size is not None else math.nan
-    return Run(declared, float(cost), bool(alone), bool(first), float(kept))
+def _run(size: float | None, cost: float, unsure: float, first: bool, kept: float) -> Run:  # noqa: FBT001 - as in the file
+    if not all(number >= 0.0 and math.isfinite(number) for number in (cost, unsure, kept)):
+        raise ValueError(f"a cost of {cost!r}, unsure by {unsure!r}, of which {kept!r} was kept")
+    return Run(math.nan if size is None else float(size), cost, unsure, bool(first), kept)

@@ -8,8 +8,9 @@ Not every run tells as much. What is set aside must hold the large ones, so a ru
 clearly less than others of its size or a smaller one (its peak fell between two readings, or it
 found memory that malloc kept from the last one) does not pull the curve down. The first run in
 a process may load a model or fill caches: what it took beyond the others is known apart, and
-expected again after a restart. Runs that overlapped others are less certain and count only
-until five runs alone are known.
+expected again after a restart. Runs of which it is not sure what was of others that overlapped
+count only until three runs are known that are sure: the newest of them, whatever they took, with
+their own uncertainty on top.
 
 It neither measures (`watch`) nor shares out what overlapping jobs took (`attribution`).
 """
@@ -27,7 +28,11 @@ KEPT_RUNS = 40
 """The next run exceeds the largest of 40 with a probability of 1 in 41."""
 KEPT_FIRST = 5
 """First runs in a process that are remembered, of as many processes."""
-ENOUGH_ALONE = 5
+ENOUGH_SURE = 3
+_SURE = 0.1
+"""Share of its cost up to which a run is sure."""
+NEWEST = 8
+"""So many runs count where too few are sure: what was told of the others improves with time."""
 SURPRISES = 3
 """So many runs in a row beyond the reserve mean that the job has changed."""
 CLEARLY = 1.25
@@ -59,8 +64,8 @@ class Run(NamedTuple):
     size: float
     """As declared; `nan` when it was not."""
     cost: float
-    alone: bool
-    """True when no other job ran in its time."""
+    unsure: float = 0.0
+    """Standard deviation of what of the cost may be of jobs that overlapped."""
     first: bool = False
     """True when the job had not run before in this process."""
     kept: float = 0.0
@@ -91,12 +96,14 @@ class Estimate(NamedTuple):
 class _Fit:
     """The curve through some runs and their scatter about it."""
 
-    __slots__ = ("_bounds", "_curve", "_points", "_telling")
+    __slots__ = ("_bounds", "_curve", "_points", "_telling", "_unsure")
 
-    def __init__(self, points: Sequence[tuple[float, float]]) -> None:
+    def __init__(self, points: Sequence[tuple[float, float]], unsure: float) -> None:
         self._points = points
+        self._unsure = unsure
+        """Share of what is told that may be of other jobs."""
         self._bounds = min(size for size, _ in points), max(size for size, _ in points)
-        self._telling = _telling(points)
+        self._telling = list(points) if unsure > _SURE else _telling(points)
         self._curve = curve_of(self._telling)
         at = self._curve.at
         high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]
@@ -120,7 +127,7 @@ class _Fit:
         # A mean is unsure by s/sqrt(n), a deviation by about 1/sqrt(2(n - 1)) of itself.
         unsure = deviation / math.sqrt(count)
         unsure += _P95 * deviation / math.sqrt(2.0 * max(1, count - 1))
-        unsure += _FIRST / count + self._far(size)
+        unsure += _FIRST / count + self._far(size) + self._unsure
         told, bound = at(size), _P95 * unsure
         low, high = max(0.0, p95 - bound), p95 + bound
         return Estimate(told * p95, told * (p95 + unsure), told * low, told * high, count)
@@ -149,6 +156,10 @@ def _counted(ratios: Sequence[float]) -> float:
     return ratios[below] + (place - below) * (ratios[above] - ratios[below])
 
 
+def _sure(run: Run) -> bool:
+    return run.unsure <= _SURE * run.cost
+
+
 def _warm(runs: list[Run]) -> list[Run]:
     """Leave out runs that kept much, where others did not: what they kept is there now."""
     warm = [run for run in runs if run.kept <= _KEPT * run.cost]
@@ -161,9 +172,11 @@ class _Fits:
     __slots__ = ("_plain", "_sized")
 
     def __init__(self, runs: Sequence[Run]) -> None:
+        costs = math.fsum([run.cost for run in runs])
+        unsure = math.fsum([run.unsure for run in runs]) / costs if costs > 0.0 else 0.0
         sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
-        self._plain = _Fit([(1.0, run.cost) for run in runs]) if runs else None
-        self._sized = _Fit(sized) if sized else None
+        self._plain = _Fit([(1.0, run.cost) for run in runs], unsure) if runs else None
+        self._sized = _Fit(sized, unsure) if sized else None
 
     def estimate(self, size: float) -> Estimate | None:
         if size > 0.0 and self._sized is not None:
@@ -196,7 +209,7 @@ class CostModel:
             if not self._surprises:
                 self._before = self._fitted()
             expected = self._before.estimate(run.size) if self._before is not None else None
-            surprising = run.alone and expected is not None and run.cost > expected.high
+            surprising = _sure(run) and expected is not None and run.cost > expected.high
             self._surprises = self._surprises + 1 if surprising else 0
             self.runs.append(run)
             if self._surprises >= SURPRISES:
@@ -227,7 +240,7 @@ class CostModel:
         if self._fits is None:
             runs = list(self.runs)
             if len(runs) < _WARM:
-                runs += self.first
-            alone = [run for run in runs if run.alone]
-            self._fits = _Fits(_warm(alone if len(alone) >= ENOUGH_ALONE else runs))
+                runs = [*self.first, *runs]
+            sure = [run for run in runs if _sure(run)]
+            self._fits = _Fits(_warm(sure) if len(sure) >= ENOUGH_SURE else runs[-NEWEST:])
         return self._fits

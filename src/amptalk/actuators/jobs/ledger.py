@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.jobs import learned_file
-from amptalk.actuators.jobs.attribution import Expected
+from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.book import JobBook, JobCost
 from amptalk.actuators.jobs.watch import JobWatch, Progress
 
@@ -91,7 +91,7 @@ class Jobs:
                 return
             course = self._course(job, size, amounts)
             self._running[run] = _Run(job, size, course)
-            expected = {name: Expected(a, (_ROUGHLY * a) ** 2) for name, a in amounts.items()}
+            expected = {name: Known(a, (_ROUGHLY * a) ** 2) for name, a in amounts.items()}
             if job is not None:
                 expected.update(self._book.expected(job, size))
         self._watch.begin(run, expected, learn=job is not None)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from amptalk.actuators.jobs.attribution import NOTHING_KNOWN, Expected, FlowShares, PeakShares
+from amptalk.actuators.jobs.attribution import NOTHING_KNOWN, FlowShares, Known, PeakShares
 
 if TYPE_CHECKING:
     from amptalk.clock import Clock
@@ -46,10 +46,10 @@ class RunCost(NamedTuple):
     seconds: float
     costs: Mapping[str, float]
     """By quantity: MB of memory and gpu_memory, cpu_seconds, joules; unknown ones left out."""
-    alone: bool
-    """True when no other admitted work ran in its time."""
-    kept: Mapping[str, float] = {}
-    """Of what is held, the MB that were not given back at its end; known of those alone."""
+    unsure: Mapping[str, float]
+    """By quantity: standard deviation of what may be of other jobs that ran in its time."""
+    kept: Mapping[str, float]
+    """Of what is held, the MB that were not given back at its end; known of runs alone."""
 
 
 class Progress(NamedTuple):
@@ -76,6 +76,8 @@ class JobWatch:
         self._clock = clock
         self._memory_mb = memory_mb
         self._lock = threading.Lock()
+        """Held while memory is read: a value from before a job began or ended is not of those that
+        run after it."""
         self._begun: dict[Hashable, float] = {}
         self._overlapped: set[Hashable] = set()
         self._own = PeakShares()
@@ -83,23 +85,20 @@ class JobWatch:
         self._flows = {name: FlowShares() for name in FLOWS}
         self._latest: Sample | None = None
         self._cut_at = self._cpu = self._changed = self._interval = math.nan
-        self._changes = 0
-        """How often a job began or ended."""
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
 
-    def begin(self, job: Hashable, expected: Mapping[str, Expected], *, learn: bool) -> None:
+    def begin(self, job: Hashable, expected: Mapping[str, Known], *, learn: bool) -> None:
         """A job begins; `expected` by quantity, for flows the rate a second.
 
         With `learn` its peak is looked for on a thread.
         """
-        value = self._memory_mb()
         with self._lock:
+            value = self._memory_mb()
             if self._begun:
                 self._overlapped |= {job, *self._begun}
             self._cut()
             self._begun[job] = self._changed = self._cut_at
-            self._changes += 1
             memory = expected.get("memory", NOTHING_KNOWN)
             self._own.begin(job, memory, value)
             for name, shares in self._ticked.items():
@@ -114,29 +113,33 @@ class JobWatch:
         """A job ends; returns what it took, `None` when it was not begun here."""
         if job not in self._begun:
             return None
-        value = self._memory_mb()
         with self._lock:
+            value = self._memory_mb()
             self._cut()
-            self._changes += 1
             seconds = self._cut_at - self._begun.pop(job)
             alone = job not in self._overlapped
             self._overlapped.discard(job)
-            rises = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
+            shares = {name: held.end(job, math.nan) for name, held in self._ticked.items()}
+            kept = {name: held.left for name, held in self._ticked.items()} if alone else {}
             own = self._own.end(job, value)
-            if not math.isnan(own.highest):
-                rises["memory"] = own
-            costs = {name: rise.highest for name, rise in rises.items()}
-            costs.update((name, flow.end(job)) for name, flow in self._flows.items())
-        known = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
-        kept = {name: rise.left for name, rise in rises.items() if alone and name in known}
-        return RunCost(seconds, known, alone, kept)
+            if not math.isnan(own.amount):
+                shares["memory"] = own
+                if alone:
+                    kept["memory"] = self._own.left
+            shares.update((name, flow.end(job)) for name, flow in self._flows.items())
+        known = {name: share for name, share in shares.items() if not math.isnan(share.amount)}
+        return RunCost(
+            seconds,
+            {name: share.amount for name, share in known.items()},
+            {name: share.unsure for name, share in known.items()},
+            {name: left for name, left in kept.items() if name in known},
+        )
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
         if self._begun:
-            value = self._memory_mb()
             with self._lock:
-                self._own.measure(value)
+                self._own.measure(self._memory_mb())
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
@@ -196,12 +199,10 @@ class JobWatch:
             pause = max(SOONEST, min(pause, LATEST), _TIMES_ITS_COST * cost)
             woken = news.wait(pause if running else _IDLE)
             if running:
-                began, changes = time.thread_time(), self._changes
-                value = self._memory_mb()
-                cost = time.thread_time() - began
                 with self._lock:
-                    if changes == self._changes:  # else it may be of a job that ended meanwhile
-                        self._own.measure(value)
+                    began = time.thread_time()
+                    self._own.measure(self._memory_mb())
+                    cost = time.thread_time() - began
             elif not woken:
                 with self._lock:
                     if not self._begun:
