@@ -17,8 +17,15 @@ COSTS = st.floats(0.0, 1e9)
 SIZES = st.floats(1e-3, 1e6)
 
 
-def run(cost: float, size: float = math.nan, *, alone: bool = True, **more: float) -> Run:
-    return Run(size, cost, alone, bool(more.get("first")), more.get("kept", 0.0))
+def run(
+    cost: float,
+    size: float = math.nan,
+    *,
+    unsure: float = 0.0,
+    first: bool = False,
+    kept: float = 0.0,
+) -> Run:
+    return Run(size, cost, unsure, first, kept)
 
 
 def learned(runs: int, cost: float = 100.0, noise: float = 0.05, seed: int = 1) -> CostModel:
@@ -104,15 +111,27 @@ def test_a_single_size_is_taken_in_proportion() -> None:
     assert estimate.p95 == pytest.approx(600.0)
 
 
-def test_runs_that_overlapped_count_only_until_five_alone_are_known() -> None:
+def test_runs_that_are_not_sure_count_only_until_three_are_known_that_are() -> None:
     model = CostModel()
     for _ in range(6):
-        model.add(run(500.0, alone=False))
-    for runs in range(1, 6):
+        model.add(run(500.0, unsure=200.0))
+    for runs in range(1, 5):
         model.add(run(100.0))
         estimate = model.estimate()
         assert estimate is not None
-        assert (estimate.p95 > 400.0) == (runs < 5)
+        assert (estimate.p95 > 400.0) == (runs < 3)
+
+
+def test_what_may_be_of_other_jobs_makes_an_estimate_less_sure() -> None:
+    sure, unsure = CostModel(), CostModel()
+    for _ in range(5):
+        sure.add(run(100.0))
+        unsure.add(run(100.0, unsure=50.0))
+    one, other = sure.estimate(), unsure.estimate()
+    assert one is not None
+    assert other is not None
+    assert other.reserve - one.reserve == pytest.approx(50.0)
+    assert other.high - other.low > one.high - one.low + 100.0
 
 
 def test_a_job_that_changed_is_learned_anew_after_three_surprises() -> None:
@@ -194,9 +213,7 @@ def test_two_odd_runs_do_not_make_a_curve_that_leads_anywhere() -> None:
     assert estimate.p95 < 1000.0
 
 
-RUNS = st.builds(
-    Run, st.one_of(st.just(math.nan), SIZES), COSTS, st.booleans(), st.booleans(), COSTS
-)
+RUNS = st.builds(Run, st.one_of(st.just(math.nan), SIZES), COSTS, COSTS, st.booleans(), COSTS)
 
 
 @given(st.lists(RUNS, min_size=1, max_size=60), st.booleans())

@@ -129,7 +129,7 @@ def test_it_is_written_at_most_once_a_minute_and_only_when_there_is_news(tmp_pat
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", '{"format": 1, "jobs": {}}', '{"format": 2}',
-     '{"format": 2, "jobs": {"a": {"runs": 1, "costs": {"memory": [[1, -5, true, true, 0]]}}}}',
+     '{"format": 2, "jobs": {"a": {"runs": 1, "costs": {"memory": [[1, -5, 0, true, 0]]}}}}',
      '{"format": 2, "jobs": {"a": 3}}'],
 )  # fmt: skip
 def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, text: str) -> None:

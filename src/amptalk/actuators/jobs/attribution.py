@@ -42,12 +42,14 @@ def share_out(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]
     The shares add up to `total` unless one had to be raised to 0.
     """
     beyond = total - math.fsum([one.amount for one in expected.values()])
-    whole = math.fsum([one.variance for one in expected.values()])
-    even = 1.0 / len(expected)
     shares = {}
     for job, one in expected.items():
-        part = one.variance / whole if whole > 0.0 else even
-        shares[job] = Known(max(0.0, one.amount + part * beyond), one.variance * (1.0 - part))
+        # Summed, not subtracted from the whole: beside an unknown one it would be lost.
+        others = math.fsum([other.variance for name, other in expected.items() if name != job])
+        whole = one.variance + others
+        part = one.variance / whole if whole > 0.0 else 1.0 / len(expected)
+        left = others / whole if whole > 0.0 else 1.0
+        shares[job] = Known(max(0.0, one.amount + part * beyond), one.variance * left)
     return shares
 
 
@@ -122,7 +124,10 @@ class PeakShares:
             return self._peaks
         known = {job: self._refined(job, one) for job, one in self._expected.items()}
         shares = share_out(max(0.0, rise), known)
-        return {job: max(self._peaks.get(job, share), share) for job, share in shares.items()}
+        peaks = self._peaks
+        return {
+            job: max(peaks.get(job, share), share, key=_likely) for job, share in shares.items()
+        }
 
     def _refined(self, job: Hashable, expected: Known) -> Known:
         """What is expected of a job, given what it was seen to hold in this run already."""
@@ -130,6 +135,11 @@ class PeakShares:
         if peak is None or peak.amount <= expected.amount:
             return expected
         return Known(peak.amount, min(expected.variance, (_ROUGHLY * peak.amount) ** 2))
+
+
+def _likely(share: Known) -> float:
+    """What a job took with some certainty: the largest of unsure shares is too large by chance."""
+    return share.amount - 0.5 * min(share.amount, math.sqrt(share.variance))
 
 
 class FlowShares:
