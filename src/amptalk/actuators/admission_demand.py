@@ -67,8 +67,8 @@ def of_waiting(
             begins = max(begins, seconds)
             _add(free, ended.reserved, 1.0)
             _add(back, ended.taken, 1.0)
-        if begins == math.inf:
-            break
+        if begins == math.inf or not _fits(work.reserved, free):
+            break  # when this one and those behind it begin is not known
         for resource, amount in work.expected.items():
             extra = amount - back.get(resource, 0.0)
             if extra > SMALL * amount:

@@ -38,6 +38,10 @@ def test_the_difference_goes_to_those_of_whom_least_is_known() -> None:
     assert shares == pytest.approx({"a": 110.0, "b": 220.0})
 
 
+def test_before_anything_was_taken_nobody_took_anything() -> None:
+    assert amounts(0.0, {"a": Known(100.0, 16.0), "b": Known(400.0, 256.0)}) == {"a": 0, "b": 0}
+
+
 def test_an_unknown_one_beside_a_known_one_is_as_sure_as_that_one_is() -> None:
     shares = share_out(400.0, {"a": SURE, "b": NOTHING_KNOWN})
     assert math.sqrt(shares["b"].variance) == pytest.approx(5.0)
@@ -49,12 +53,12 @@ EXPECTED = st.builds(Known, st.floats(0.0, 1e6), st.floats(0.0, 1e12))
 
 
 @given(st.floats(0.0, 1e6), st.lists(EXPECTED, min_size=1, max_size=8))
-def test_shares_are_never_negative_never_less_than_the_total_and_surer_than_before(
+def test_shares_are_never_negative_add_up_and_are_surer_than_before(
     total: float, expected: list[Known]
 ) -> None:
     shares = share_out(total, dict(enumerate(expected)))
     assert all(share.amount >= 0.0 for share in shares.values())
-    assert math.fsum(share.amount for share in shares.values()) >= total * (1.0 - 1e-6) - 1e-3
+    assert math.fsum(share.amount for share in shares.values()) == pytest.approx(total, abs=1e-3)
     for number, before in enumerate(expected):
         assert 0.0 <= shares[number].variance <= before.variance
 

@@ -37,10 +37,17 @@ NOTHING_KNOWN = Known(0.0, UNKNOWN_VARIANCE)
 
 
 def share_out(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]:
-    """Divide what at least one job took; each share is 0 or more.
+    """Divide what at least one job took, 0 or more; the shares add up to it, none is negative."""
+    shares = _divided(total, expected)
+    while any(share.amount < 0.0 for share in shares.values()):
+        rest = {job: expected[job] for job, share in shares.items() if share.amount > 0.0}
+        nothing = {job: Known(0.0, one.variance) for job, one in expected.items()}
+        shares = {**nothing, **_divided(total, rest)}
+    return shares
 
-    The shares add up to `total` unless one had to be raised to 0.
-    """
+
+def _divided(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]:
+    """One step of the filter; a share may be negative."""
     beyond = total - math.fsum([one.amount for one in expected.values()])
     shares = {}
     for job, one in expected.items():
@@ -49,7 +56,7 @@ def share_out(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]
         whole = one.variance + others
         part = one.variance / whole if whole > 0.0 else 1.0 / len(expected)
         left = others / whole if whole > 0.0 else 1.0
-        shares[job] = Known(max(0.0, one.amount + part * beyond), one.variance * left)
+        shares[job] = Known(one.amount + part * beyond, one.variance * left)
     return shares
 
 
