@@ -10,7 +10,10 @@ import pytest
 
 from amptalk.actuators.actuation import Actuation
 from amptalk.clock import VirtualClock
+from amptalk.limits.limits import ResourceLimits
+from amptalk.manager import ResourceManager
 from amptalk.model.announcement import Announcement
+from amptalk.model.decision import Decision, Observation
 from amptalk.model.errors import AdmissionTimeoutError
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.model.sample import Sample
@@ -188,3 +191,22 @@ def test_cpu_is_known_until_a_tick_shows_a_whole_interval_of_it(world: World) ->
         assert world.amounts("cpu") == [10.0], "the last second shows three quarters of it"
         world.clock.advance(1.0)
         assert world.amounts("cpu") == []
+
+
+def test_a_strategy_of_a_real_manager_sees_admitted_work_before_it_takes_anything() -> None:
+    seen: list[tuple[Announcement, ...]] = []
+
+    class Looking:
+        name = "looking"
+
+        def decide(self, observation: Observation) -> Decision:
+            seen.append(observation.announcements)
+            return Decision(self.name, ())
+
+    manager = ResourceManager(ResourceLimits(max_memory_mb=100_000), strategy=Looking())
+    manager.tick()
+    with manager.admit("transcribe", memory_mb=300):
+        manager.tick()
+    manager.tick()
+    assert [len(one) for one in seen] == [0, 1, 0]
+    assert seen[1][0].amount == pytest.approx(300.0, abs=30.0)

@@ -83,8 +83,9 @@ class JobWatch:
         self._own = PeakShares()
         self._ticked = {name: PeakShares() for name in _HELD}
         self._flows = {name: FlowShares() for name in FLOWS}
+        self._before: Sample | None = None
         self._latest: Sample | None = None
-        self._cut_at = self._cpu = self._changed = self._interval = math.nan
+        self._cut_at = self._cpu = self._changed = math.nan
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
 
@@ -143,9 +144,7 @@ class JobWatch:
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
-        if self._latest is not None:
-            self._interval = sample.monotonic - self._latest.monotonic
-        self._latest = sample
+        self._before, self._latest = self._latest, sample
 
     def progress(self) -> dict[Hashable, Progress]:
         """How far each running job is, as of the last reading."""
@@ -165,9 +164,11 @@ class JobWatch:
             }
 
     def _shown(self, begun: float) -> float:
-        if self._latest is None or not self._interval > 0.0:
+        if self._latest is None or self._before is None:
             return 0.0
-        return min(1.0, max(0.0, (self._latest.monotonic - begun) / self._interval))
+        interval = self._latest.monotonic - self._before.monotonic
+        since = self._latest.monotonic - begun
+        return min(1.0, max(0.0, since / interval)) if interval > 0.0 else 0.0
 
     def _cut(self) -> None:
         """Book CPU time and energy since the last cut."""
