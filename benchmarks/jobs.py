@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Named jobs: what the manager says they take against what real jobs take.
 
-    python benchmarks/jobs.py [--quick] [--out FILE] [--only KIND ...]
+    python benchmarks/jobs.py [--quick] [--out FILE] [--only KIND ...] [--keep JSON]
 
 Runs each kind of `real_jobs.py` in processes of its own: one for 205 runs, four for 5 runs with
 other seeds. The text recognition needs the extra `models`; without it, it is left out with a word.
@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from real_jobs import KINDS  # noqa: E402
 
 Row = dict[str, Any]
+TOGETHER = "together"
 KNOWN_AFTER = 5
 SMALL_MB = 5.0
 """Errors are taken of this at least: counters of the kernel are unsure by half a MB."""
@@ -198,6 +199,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few runs without the model")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the tables")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+    parser.add_argument("--keep", type=Path, metavar="JSON", help="figures; what it has is not run")
     options = parser.parse_args()
     kinds = ["fixed", "spike"] if options.quick else options.only
     runs, seeds = (12, 1) if options.quick else (200, 5)
@@ -206,12 +208,22 @@ def main() -> int:
         for kind in kinds
         if KINDS[kind].needs and importlib.util.find_spec(KINDS[kind].needs) is None
     }
-    found = {}
-    for kind in kinds:
-        if kind not in missing:
-            found[kind] = measure(kind, runs, seeds)
-            print(f"{kind} done", file=sys.stderr, flush=True)
-    text = report(found, together(24 if options.quick else 240, 400.0), missing)
+    found: dict[str, Row] = {}
+    if options.keep and options.keep.exists():
+        found = json.loads(options.keep.read_text(encoding="utf-8"))
+    for kind in [*kinds, TOGETHER]:
+        if kind in missing or kind in found:
+            continue
+        found[kind] = (
+            together(24 if options.quick else 240, 400.0)
+            if kind == TOGETHER
+            else measure(kind, runs, seeds)
+        )
+        if options.keep:
+            options.keep.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"{kind} done", file=sys.stderr, flush=True)
+    overlap = found.pop(TOGETHER)
+    text = report({kind: found[kind] for kind in KINDS if kind in found}, overlap, missing)
     print(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

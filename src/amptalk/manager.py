@@ -74,7 +74,7 @@ class ResourceManager:
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
+        self._sensors = sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -83,7 +83,7 @@ class ResourceManager:
         self._actuation = Actuation(
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
-            learned=self.config.learned,
+            cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""

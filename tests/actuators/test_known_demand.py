@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from amptalk.actuators.actuation import Actuation
+from amptalk.actuators.jobs import watch
 from amptalk.clock import VirtualClock
 from amptalk.limits.limits import ResourceLimits
 from amptalk.manager import ResourceManager
@@ -30,7 +31,7 @@ class World:
         self.clock = VirtualClock()
         self.memory = 100.0
         self.actuation = Actuation(
-            self.clock, "degrade", LIMITS, family_memory_mb=lambda: self.memory
+            self.clock, "degrade", LIMITS, family_memory_mb=lambda: self.memory, cores=lambda: 4.0
         )
         self.admit = self.actuation.admission.admit
         self.announce = self.actuation.announcements.announce
@@ -191,6 +192,21 @@ def test_cpu_is_known_until_a_tick_shows_a_whole_interval_of_it(world: World) ->
         assert world.amounts("cpu") == [10.0], "the last second shows three quarters of it"
         world.clock.advance(1.0)
         assert world.amounts("cpu") == []
+
+
+def test_cpu_of_a_named_job_is_known_by_what_it_used_on_average(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = [0.0]
+    monkeypatch.setattr(watch, "cpu_seconds", lambda: used[0])
+    for _ in range(6):
+        with world.admit("batch"):
+            world.clock.advance(5.0)
+            used[0] += 10.0
+    world.told()
+    with world.admit("batch"):
+        (told,) = world.told("cpu")
+        assert told.amount == pytest.approx(50.0, rel=0.02), "two of four cores"
 
 
 def test_a_strategy_of_a_real_manager_sees_admitted_work_before_it_takes_anything() -> None:

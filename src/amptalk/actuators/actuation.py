@@ -61,6 +61,7 @@ class Actuation:
         on_refuse: Callable[[str], None] | None = None,
         own_memory_mb: Callable[[], float] = _unknown,
         family_memory_mb: Callable[[], float] = _unknown,
+        cores: Callable[[], float] = _unknown,
         learned: str | None = None,
     ) -> None:
         self._clock = clock
@@ -75,7 +76,7 @@ class Actuation:
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
-        self.jobs = Jobs(clock, family_memory_mb, learned)
+        self.jobs = Jobs(clock, family_memory_mb, learned, cores)
         self.admission = AdmissionGate(
             clock,
             self._limits,

@@ -87,6 +87,16 @@ class JobBook:
         """What a run is expected to hold at its peak, its 95th percentile; empty when unknown."""
         return {name: one.p95 for name, one in self._held(job, size).items()}
 
+    def cores(self, job: str, size: float) -> float:
+        """How many cores a run keeps busy on average; `nan` when unknown."""
+        record = self._records.get(job)
+        if record is None:
+            return math.nan
+        cpu, lasts = record.estimate("cpu_seconds", size), record.estimate("seconds", size)
+        if cpu is None or lasts is None or not lasts.p95 > 0.0:
+            return math.nan
+        return cpu.p95 / lasts.p95
+
     def _held(self, job: str, size: float) -> dict[str, Estimate]:
         record = self._records.get(job)
         if record is None:

@@ -49,6 +49,8 @@ def _unknown() -> float:
 class Jobs:
     """Thread-safe. `path` is the file that keeps what was learned, `None` for none.
 
+    `cores` tells the effective capacity of CPU, more than 0 or `nan`.
+
     Raises `ConfigurationError` for a file that is there and cannot be used.
     """
 
@@ -57,7 +59,9 @@ class Jobs:
         clock: Clock,
         memory_mb: Callable[[], float] = _unknown,
         path: str | None = None,
+        cores: Callable[[], float] = _unknown,
     ) -> None:
+        self._cores = cores
         self._watch = JobWatch(clock, memory_mb)
         self._book = JobBook()
         self._lock = threading.Lock()
@@ -133,6 +137,9 @@ class Jobs:
             return Course(amounts, math.inf)
         seconds = self._book.seconds(job, size)
         learned = self._book.holds(job, size)
+        cpu = 100.0 * self._book.cores(job, size) / self._cores()
+        if not math.isnan(cpu):
+            learned["cpu"] = min(100.0, cpu)
         return Course({**amounts, **learned}, math.inf if math.isnan(seconds) else seconds)
 
     def tick(self, sample: Sample) -> None:
