@@ -98,6 +98,19 @@ def test_unnamed_work_that_overlaps_takes_its_share() -> None:
     assert learned.p95 == pytest.approx(100.0, rel=0.01)
 
 
+def test_work_that_is_not_learned_from_needs_no_thread() -> None:
+    jobs = Jobs(SystemClock(), own_memory_mb)
+    jobs.begin(1, None, NO_SIZE, {"memory": 50.0})
+    kept = hold(60.0)
+    jobs.tick(sample(0.0))
+    ((_, progress),) = jobs.progress().values()
+    assert progress.taken["memory"] == pytest.approx(60.0, rel=0.1)
+    assert not jobs._watch._sampler
+    del kept
+    jobs.end(1)
+    assert jobs.table() == {}
+
+
 def test_what_was_learned_is_there_after_a_restart(tmp_path: Path) -> None:
     path = str(tmp_path / "jobs.json")
     memory = [100.0]
