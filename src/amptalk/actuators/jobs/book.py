@@ -55,7 +55,7 @@ class _Record:
         self.runs += 1
         costs = {**run.costs, "seconds": run.seconds}
         for quantity, cost in costs.items():
-            unsure = min(run.unsure.get(quantity, 0.0), cost)
+            unsure = run.unsure.get(quantity, 0.0)
             kept = run.kept.get(quantity, 0.0)
             model = self.models.setdefault(quantity, CostModel())
             model.add(Run(size, cost, unsure, not self.warm, kept))

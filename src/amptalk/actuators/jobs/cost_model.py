@@ -47,7 +47,8 @@ _MOST = 0.75
 _KEPT = 0.1
 """Share of its cost up to which a run is taken to have kept nothing."""
 _WARM = 3
-"""From so many later runs on, the first one in a process no longer counts if it took more."""
+"""From so many later runs on, the first one in a process does not count, and from so many that
+kept little, those that kept much do not."""
 _P95 = 1.645
 """95 % of a normal distribution lie below its mean plus so many standard deviations."""
 _MANY = 20
@@ -173,7 +174,8 @@ class _Fits:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         costs = math.fsum([run.cost for run in runs])
-        unsure = math.fsum([run.unsure for run in runs]) / costs if costs > 0.0 else 0.0
+        unsure = math.fsum([min(run.unsure, run.cost) for run in runs])
+        unsure = unsure / costs if costs > 0.0 else 0.0
         sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
         self._plain = _Fit([(1.0, run.cost) for run in runs], unsure) if runs else None
         self._sized = _Fit(sized, unsure) if sized else None
