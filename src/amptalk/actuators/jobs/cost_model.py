@@ -34,7 +34,7 @@ _SURE = 0.1
 NEWEST = 8
 """So many runs count where too few are sure: what was told of the others improves with time."""
 SURPRISES = 3
-"""So many runs in a row beyond the reserve mean that the job has changed."""
+"""So many runs in a row beyond the upper bound mean that the job has changed."""
 CLEARLY = 1.25
 """A run is clearly larger than another when it took so many times as much."""
 _WITNESSES = 8
@@ -44,6 +44,7 @@ ALIKE = 1.12
 ENOUGH_ALIKE = 6
 """From so many runs of a size on they alone tell the scatter at that size."""
 _MOST = 0.75
+"""The curve is drawn again without the runs that lie clearly below it when so many are left."""
 _KEPT = 0.1
 """Share of its cost up to which a run is taken to have kept nothing."""
 _WARM = 3
