@@ -6,11 +6,13 @@ percentile is told x 95th percentile of the scatter.
 
 Not every run tells as much. What is set aside must hold the large ones, so a run that took
 clearly less than others of its size or a smaller one (its peak fell between two readings, or it
-found memory that malloc kept from the last one) does not pull the curve down. The first run in
-a process may load a model or fill caches: what it took beyond the others is known apart, and
-expected again after a restart. Runs of which it is not sure what was of others that overlapped
-count only until three runs are known that are sure: the newest of them, whatever they took, with
-their own uncertainty on top.
+found memory that malloc kept from the last one) does not pull the curve down. What a run kept
+beyond the share that runs of this job usually keep is there afterwards and not counted: it
+loaded something, filled a cache, or left malloc with more. The first run in a process may load
+a model or fill caches: what it took beyond the others is known apart, and expected again after
+a restart. Runs of which it is not sure what was of others that overlapped count only until
+three runs are known that are sure: the newest of them, whatever they took, with their own
+uncertainty on top.
 
 It neither measures (`watch`) nor shares out what overlapping jobs took (`attribution`).
 """
@@ -18,6 +20,7 @@ It neither measures (`watch`) nor shares out what overlapping jobs took (`attrib
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -45,11 +48,8 @@ ENOUGH_ALIKE = 6
 """From so many runs of a size on they alone tell the scatter at that size."""
 _MOST = 0.75
 """The curve is drawn again without the runs that lie clearly below it when so many are left."""
-_KEPT = 0.1
-"""Share of its cost up to which a run is taken to have kept nothing."""
 _WARM = 3
-"""From so many later runs on, the first one in a process does not count, and from so many that
-kept little, those that kept much do not."""
+"""From so many later runs on, the first one in a process does not count."""
 _P95 = 1.645
 """95 % of a normal distribution lie below its mean plus so many standard deviations."""
 _MANY = 20
@@ -162,10 +162,14 @@ def _sure(run: Run) -> bool:
     return run.unsure <= _SURE * run.cost
 
 
-def _warm(runs: list[Run]) -> list[Run]:
-    """Leave out runs that kept much, where others did not: what they kept is there now."""
-    warm = [run for run in runs if run.kept <= _KEPT * run.cost]
-    return warm if len(warm) >= max(_WARM, len(runs) // 2) else runs
+def _passing(runs: list[Run]) -> list[Run]:
+    """Leave out of each run what it kept beyond the share of its cost that is usual."""
+    shares = [run.kept / run.cost for run in runs if run.cost > 0.0]
+    usual = min(1.0, statistics.median(shares)) if shares else 0.0
+    return [
+        run._replace(cost=run.cost - max(0.0, min(run.kept, run.cost) - usual * run.cost))
+        for run in runs
+    ]
 
 
 class _Fits:
@@ -245,5 +249,5 @@ class CostModel:
             if len(runs) < _WARM:
                 runs = [*self.first, *runs]
             sure = [run for run in runs if _sure(run)]
-            self._fits = _Fits(_warm(sure) if len(sure) >= ENOUGH_SURE else runs[-NEWEST:])
+            self._fits = _Fits(_passing(sure) if len(sure) >= ENOUGH_SURE else runs[-NEWEST:])
         return self._fits
