@@ -88,9 +88,6 @@ class Recorded:
     def demands(self) -> Mapping[str, Mapping[str, float]]:
         return {}
 
-    def coming(self, sample: Sample) -> tuple[Announcement, ...]:
-        return (Announcement("memory", 7.0, 0.0, math.inf),)
-
     def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
         self.applied.append(grants)
 
@@ -140,7 +137,7 @@ def test_the_strategy_sees_limits_announcements_and_components() -> None:
     observation = recorded.observations[1]
     assert observation.limits[0].value == 20.0
     assert observation.interval == 1.0
-    assert [one.amount for one in observation.announcements] == [5.0, 7.0]
+    assert observation.announcements[0].amount == 5.0
     assert observation.asks["asr"]["memory"].maximum == 2
 
 

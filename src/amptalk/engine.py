@@ -71,9 +71,6 @@ class Sharing(Protocol):
     def demands(self) -> Mapping[str, Mapping[str, float]]:
         """What components want now."""
 
-    def coming(self, sample: Sample) -> tuple[Announcement, ...]:
-        """What was granted lately and the sample does not show yet."""
-
     def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
         """Hand out grants: shrink first, grow once the shrink is measured."""
 
@@ -156,7 +153,7 @@ class Engine:
             now=sample.monotonic,
             interval=elapsed,
             limits=limits,
-            announcements=parts.actuators.announced(sample) + parts.sharing.coming(sample),
+            announcements=parts.actuators.announced(sample),
             asks=parts.sharing.asks(),
             demands=parts.sharing.demands(),
             history=parts.history,

@@ -60,15 +60,12 @@ class World:
 
     def apply(self, seconds: float = 1.0, run: bool = True, **grants: float) -> None:
         self.now += seconds
-        wanted = {name: {"memory": amount} for name, amount in grants.items()}
-        self.book.apply(wanted, self.sample())
-        if run:
-            self.runner.run()
-
-    def sample(self) -> Sample:
         row = [math.nan] * len(FIELDS)
         row[INDEX["memory_used_mb"]] = self.used
-        return Sample(0.0, self.now, tuple(row))
+        seen = Sample(0.0, self.now, tuple(row))
+        self.book.apply({name: {"memory": amount} for name, amount in grants.items()}, seen)
+        if run:
+            self.runner.run()
 
     def charged(self) -> dict[str, float]:
         return {row.component: row.charged for row in self.book.shares()}
@@ -86,16 +83,6 @@ def test_a_component_begins_with_its_minimum_and_is_asked_for(world: World) -> N
     assert world.book.demands() == {}
     with pytest.raises(ConfigurationError, match="did not ask for 'gpu_memory'"):
         asr.grant("gpu_memory")
-
-
-def test_growth_that_was_granted_is_known_demand_until_it_is_used(world: World) -> None:
-    world.book.register("asr", memory_mb=(200, 800))
-    world.used = 250.0
-    world.apply(asr=600.0)
-    (coming,) = world.book.coming(world.sample())
-    assert (coming.resource, coming.amount) == ("memory", 400.0)
-    world.used = 650.0
-    assert world.book.coming(world.sample()) == ()
 
 
 def test_without_a_limit_everything_asked_for_is_there() -> None:

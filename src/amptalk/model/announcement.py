@@ -1,7 +1,7 @@
 """Demand that is known to come.
 
-Announced by the application, of admitted work that has not taken what it will, or of grants that
-are not taken up. What is measured already is never part of it.
+Announced by the application, or of admitted work that has not taken what it will. What is measured
+already is never part of it.
 """
 
 from __future__ import annotations

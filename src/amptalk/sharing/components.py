@@ -14,13 +14,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Ask
 from amptalk.model.errors import ConfigurationError, NeverFitsError
 from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
 from amptalk.sharing.asks import amount, ask
-from amptalk.sharing.growth import Growth
 from amptalk.sharing.holdings import Holding, Notify, Runner
 
 SMALLEST_GROWTH = 0.01
@@ -100,7 +98,7 @@ class Component:
 
 
 class ComponentBook:
-    """All components of a manager. `apply` and `coming` belong to the tick, the rest to all."""
+    """All components of a manager. `apply` belongs to the tick, the rest to any thread."""
 
     def __init__(self, limits: Sequence[tuple[Resource, float]], runner: Runner) -> None:
         self._capacity = {resource.name: limit for resource, limit in limits}
@@ -110,7 +108,6 @@ class ComponentBook:
         self._asks: Mapping[str, Mapping[str, Ask]] = {}
         self._demands: Mapping[str, Mapping[str, float]] = {}
         self._settled: Mapping[str, Mapping[str, float]] | None = None
-        self._growth = Growth()
 
     def register(
         self,
@@ -196,14 +193,9 @@ class ComponentBook:
                 if target > holding.granted and _worth_it(holding, target):
                     settled = False  # its call, or its room, is for the next tick
                     if self._has_room(holding, target, sample):
-                        self._growth.note(holding.resource, target - holding.granted, sample)
                         holding.grow(target)
                         holding.settle(self._runner, sample[holding.resource.field], now)
             self._settled = grants if settled else None
-
-    def coming(self, sample: Sample) -> tuple[Announcement, ...]:
-        """Growth of grants that is not taken up yet; see `growth`."""
-        return self._growth.coming(sample)
 
     def shares(self) -> tuple[Share, ...]:
         """Who holds what, one row a component and resource."""
