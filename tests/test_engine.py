@@ -74,7 +74,7 @@ class Recorded:
         )
         return Decision(self.name, allocations, self.interval, self.grants)
 
-    def announced(self, now: float) -> tuple[Announcement, ...]:
+    def announced(self, sample: Sample) -> tuple[Announcement, ...]:
         return (Announcement("memory", 5.0, 1.0, 2.0),)
 
     def carry_out(

@@ -53,8 +53,8 @@ class Actuators(Protocol):
     acting: bool
     """False when decisions are only made, not carried out."""
 
-    def announced(self, now: float) -> tuple[Announcement, ...]:
-        """Work that is known to come."""
+    def announced(self, sample: Sample) -> tuple[Announcement, ...]:
+        """Demand that is known to come and that the sample does not show yet."""
 
     def carry_out(
         self, sample: Sample, limits: tuple[LimitState, ...], decision: Decision
@@ -130,7 +130,7 @@ class Engine:
         if not elapsed > 0:  # also the nan of the first tick
             elapsed = self._interval
         self._last_monotonic = now
-        decision = self._decide(now, elapsed, limits)
+        decision = self._decide(sample, elapsed, limits)
         reports = parts.actuators.carry_out(sample, limits, decision)
         if decision.grants and parts.actuators.acting:
             parts.sharing.apply(decision.grants, sample)
@@ -147,13 +147,13 @@ class Engine:
         recent = self._slopes.get(field)
         return recent.slope() if recent is not None else 0.0
 
-    def _decide(self, now: float, elapsed: float, limits: tuple[LimitState, ...]) -> Decision:
+    def _decide(self, sample: Sample, elapsed: float, limits: tuple[LimitState, ...]) -> Decision:
         parts = self.parts
         observation = Observation(
-            now=now,
+            now=sample.monotonic,
             interval=elapsed,
             limits=limits,
-            announcements=parts.actuators.announced(now),
+            announcements=parts.actuators.announced(sample),
             asks=parts.sharing.asks(),
             demands=parts.sharing.demands(),
             history=parts.history,

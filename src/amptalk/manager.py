@@ -22,7 +22,7 @@ from amptalk.loop import Loop
 from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
 from amptalk.registry import managers
-from amptalk.sensors.own import own_memory_mb
+from amptalk.sensors.own import family_memory_mb, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sharing.components import ComponentBook
 from amptalk.strategies.names import make_strategy
@@ -74,7 +74,7 @@ class ResourceManager:
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
+        self._sensors = sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -82,7 +82,8 @@ class ResourceManager:
         )
         self._actuation = Actuation(
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
-            own_memory_mb=own_memory_mb, learned=self.config.learned,
+            own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
+            cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""

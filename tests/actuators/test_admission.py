@@ -224,7 +224,7 @@ def test_a_limit_lowered_while_waiting_refuses_the_waiter(gate: AdmissionGate, h
 def test_a_named_job_is_admitted_by_what_was_learned_unless_it_says_amounts() -> None:
     memory = [100.0]
     jobs = Jobs(CLOCK, lambda: memory[0])
-    jobs.begin(1, "transcribe", math.nan)
+    jobs.begin(1, "transcribe", math.nan, {})
     memory[0] = 400.0
     jobs.end(1)
     learned = jobs.table()["transcribe"].memory_mb

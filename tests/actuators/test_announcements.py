@@ -83,6 +83,17 @@ def test_admitted_work_consumes_the_oldest_that_has_begun_or_is_about_to(
     assert amounts(book, clock.monotonic()) == [300]
 
 
+def test_what_waits_for_admission_is_left_out_until_it_consumes_or_gives_up(
+    book: AnnouncementBook, clock: VirtualClock
+) -> None:
+    book.announce(memory_mb=200)
+    book.announce(memory_mb=300, cpu_percent=20)
+    now = clock.monotonic()
+    waiting = {"memory": 250.0, "gpu_memory": 10.0}
+    assert [a.amount for a in book.current(now, waiting)] == [250, 20]
+    assert amounts(book, now) == [200, 300, 20]
+
+
 @given(st.lists(st.floats(1, 1000), max_size=8), st.lists(st.floats(0, 1000), max_size=8))
 def test_consuming_takes_away_what_is_used_and_no_more(
     announced: list[float], used: list[float]

@@ -60,6 +60,8 @@ class Actuation:
         *,
         on_refuse: Callable[[str], None] | None = None,
         own_memory_mb: Callable[[], float] = _unknown,
+        family_memory_mb: Callable[[], float] = _unknown,
+        cores: Callable[[], float] = _unknown,
         learned: str | None = None,
     ) -> None:
         self._clock = clock
@@ -74,7 +76,7 @@ class Actuation:
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
-        self.jobs = Jobs(clock, own_memory_mb, learned)
+        self.jobs = Jobs(clock, family_memory_mb, learned, cores)
         self.admission = AdmissionGate(
             clock,
             self._limits,
@@ -123,16 +125,23 @@ class Actuation:
                  expected=expected, cost=cost)
         )  # fmt: skip
 
-    def announced(self, now: float) -> tuple[Announcement, ...]:
-        """Work that is known to come, `starts_in` relative to the monotonic time `now`."""
-        return self.announcements.current(now)
+    def announced(self, sample: Sample) -> tuple[Announcement, ...]:
+        """Demand that is known to come and that the sample does not show yet.
+
+        What was announced, and what admitted work has not taken so far; see `admission_demand`.
+        """
+        self.jobs.tick(sample)
+        now = sample.monotonic
+        if not self.admission.busy:
+            return self.announcements.current(now)
+        demand, waiting = self.admission.demand()
+        return (*self.announcements.current(now, waiting), *demand)
 
     def carry_out(
         self, sample: Sample, limits: tuple[LimitState, ...], decision: Decision
     ) -> tuple[ActionReport, ...]:
         """Act on one tick; returns what was verified in it. Neither blocks nor raises."""
         now = sample.monotonic
-        self.jobs.tick(sample)
         if self.jobs.due(now):
             self.runner.call("learned", self.jobs.save, _SAVING)
         self.admission.update(limits, decision)

@@ -1,7 +1,8 @@
 """Admission: work asks before it starts, and waits until it fits.
 
 `with gate.admit("transcribe", memory_mb=300):`, or `async with`. The rules are in
-`admission_queue`, the waiting in `waiting`, what named jobs cost in `jobs`.
+`admission_queue`, the waiting in `waiting`, what named jobs cost in `jobs`, what admitted work
+will still take in `admission_demand`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from amptalk.actuators.admission_demand import Work, of_running, of_waiting
+from amptalk.actuators.admission_permit import Admission
 from amptalk.actuators.admission_queue import Request, Status
 from amptalk.actuators.amounts import amount, amounts, label
 from amptalk.actuators.jobs.ledger import Jobs
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import threading
 
     from amptalk.clock import Clock
+    from amptalk.model.announcement import Announcement
     from amptalk.model.decision import Decision
     from amptalk.model.level import LimitState
     from amptalk.model.resource import Resource
@@ -48,49 +52,6 @@ class AdmissionCounts(NamedTuple):
     """Never fitting, timed out or nested."""
     seconds_waited: float
     """By those that were admitted."""
-
-
-class Admission:
-    """Leave to run one piece of work, held from entering the context to leaving it."""
-
-    __slots__ = ("_amounts", "_gate", "_job", "_request", "_size", "_timeout")
-
-    def __init__(
-        self,
-        gate: AdmissionGate,
-        job: str | None,
-        size: float,
-        amounts: dict[str, float],
-        timeout: float | None,
-    ) -> None:
-        self._gate = gate
-        self._size = size
-        self._job = job
-        self._amounts = amounts
-        self._timeout = timeout
-        self._request: Request | None = None
-
-    def __enter__(self) -> Admission:
-        request = self._gate.begin(self._job, self._size, self._amounts)
-        if request.status is not Status.RUNNING:
-            self._gate.wait(request, self._timeout)
-        self._request = request
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        request, self._request = self._request, None
-        if request is not None:
-            self._gate.end(request)
-
-    async def __aenter__(self) -> Admission:
-        request = self._gate.begin(self._job, self._size, self._amounts)
-        if request.status is not Status.RUNNING:
-            await self._gate.wait_async(request, self._timeout)
-        self._request = request
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        self.__exit__()
 
 
 class AdmissionGate:
@@ -172,7 +133,36 @@ class AdmissionGate:
         """Whether any work ever asked for admission."""
         return bool(self._admitted or self._refused or self._room.busy)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any work runs or waits."""
+        return self._room.busy
+
     # -- for the tick ---------------------------------------------------------------
+
+    def demand(self) -> tuple[list[Announcement], dict[str, float]]:
+        """What admitted work will still take, and the amounts of all that waits by resource.
+
+        Work that waits consumes its announcement only when it starts: until then those amounts
+        are of the announced ones.
+        """
+        view, progress = self._room.view(), self._jobs.progress()
+        running = []
+        for request in view.running:
+            if request in progress:
+                course, made = progress[request]
+                left = course.seconds - made.seconds
+                # One that lasts longer than any before may last as long again.
+                seconds = left if left > 0.0 else made.seconds
+                running.append(Work(course.expected, made.taken, request.amounts, seconds))
+        waiting = []
+        asked: dict[str, float] = {}
+        for request in view.waiting:
+            course = self._jobs.course(request.job, request.size, request.amounts)
+            waiting.append(Work(course.expected, {}, request.amounts, course.seconds))
+            for resource, value in request.amounts.items():
+                asked[resource] = asked.get(resource, 0.0) + value
+        return of_running(running) + of_waiting(waiting, running, view.room, view.rest), asked
 
     def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick's limits and decision, and let in whoever fits now."""
@@ -270,7 +260,7 @@ class AdmissionGate:
 
     def _count(self, request: Request, seconds: float) -> None:
         """Count a request that runs now, and begin to measure it."""
-        self._jobs.begin(request, request.job, request.size)
+        self._jobs.begin(request, request.job, request.size, request.amounts)
         with self._lock:
             self._admitted += 1
             if request.waited:

@@ -6,15 +6,8 @@ a small late request never overtakes. The head of the queue passes when
 - every hold resource it uses is below critical, or was and its value is back below the
   line where critical is clear (with nothing running at all, below emergency, so that
   work cannot stand still for ever);
-- each amount fits: committed + amount <= limit;
+- each amount fits: committed + amount <= limit (`admission_ledger` says what is committed);
 - the rest that the allocation imposes is over.
-
-**Committed** of a hold resource is max(measured, baseline + outstanding):
-*outstanding* are the amounts of jobs that run; *baseline* is the newest measurement
-made while nothing was outstanding, lowered when a later one is below it; from
-*measured* is taken what jobs gave back since that measurement, until the next one
-tells. Of a rate (CPU) it is the outstanding amounts: use within the limit is the
-allocation's business.
 
 **Rests** pace work to an allocation a < 1: a job that ran d seconds leaves a rest of
 d·(1/a - 1), at most 5 s; each admission takes the rest that ends first and waits
@@ -29,11 +22,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import Enum
+from itertools import islice
+from typing import NamedTuple
 
-from amptalk.limits.thresholds import lines_for
+from amptalk.actuators.admission_ledger import Ledger
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
+LOOKED_AT = 16
+"""So many of those that wait are told of; the others start later than matters."""
 LONGEST_REST = 5.0
 """Seconds. A rest that ended longer ago than this is not owed to anyone any more."""
 
@@ -78,59 +75,23 @@ class Request:
         self.waited = False
 
 
-class _Ledger:
-    """One limited resource as admission sees it."""
+class View(NamedTuple):
+    """What there is to tell of the queue."""
 
-    __slots__ = (
-        "baseline", "given_back", "is_hold", "level", "limit", "measured", "outstanding", "unit",
-    )  # fmt: skip
-
-    def __init__(self, resource: Resource, limit: float) -> None:
-        self.is_hold = resource.kind == "hold"
-        self.unit = resource.unit
-        self.limit = limit
-        self.forget()
-
-    def forget(self) -> None:
-        self.level = Level.NORMAL
-        self.measured = math.nan
-        self.baseline = math.nan
-        self.given_back = 0.0
-        self.outstanding = 0.0
-
-    def take(self, state: LimitState) -> None:
-        """Take this tick's judgement."""
-        self.limit = state.limit
-        value = state.value
-        # A level outlives by seconds what raised it, which keeps actions from flapping. Work
-        # waits only while the value itself still calls for it: the allocation paces the rest.
-        cleared = value <= lines_for(state.resource, state.limit).stay[Level.CRITICAL - 1]
-        self.level = min(state.level, Level.ELEVATED) if cleared else state.level
-        if not self.is_hold or not state.fresh or math.isnan(value):
-            return
-        self.measured = value
-        self.given_back = 0.0
-        if self.outstanding == 0.0 or value < self.baseline:
-            self.baseline = value
-        elif math.isnan(self.baseline):
-            self.baseline = max(0.0, value - self.outstanding)
-
-    @property
-    def committed(self) -> float:
-        """See the module's text; without a measurement the amounts alone count."""
-        if math.isnan(self.measured):
-            return self.outstanding
-        return max(self.measured - self.given_back, self.baseline + self.outstanding)
-
-    def fits(self, amount: float) -> bool:
-        return self.committed + amount <= self.limit * (1.0 + 1e-9)
+    running: tuple[Request, ...]
+    waiting: tuple[Request, ...]
+    """The first of those that wait for room or a rest, in their order."""
+    room: dict[str, float]
+    """What is left of each limit; empty when nothing waits."""
+    rest: float
+    """Seconds before the next one may start."""
 
 
 class AdmissionQueue:
     """The queue and its ledgers. Not thread-safe."""
 
     def __init__(self, limits: Iterable[tuple[Resource, float]]) -> None:
-        self._ledgers = {resource.name: _Ledger(resource, limit) for resource, limit in limits}
+        self._ledgers = {resource.name: Ledger(resource, limit) for resource, limit in limits}
         self._waiting: deque[Request] = deque()
         self._running: set[Request] = set()
         self._rests: list[float] = []
@@ -165,7 +126,7 @@ class AdmissionQueue:
             name = state.resource.name
             ledger = self._ledgers.get(name)
             if ledger is None:
-                ledger = self._ledgers[name] = _Ledger(state.resource, state.limit)
+                ledger = self._ledgers[name] = Ledger(state.resource, state.limit)
             ledger.take(state)
         self._pace = pace
         if pace >= 1.0:
@@ -217,16 +178,10 @@ class AdmissionQueue:
         rest = self._next_rest(now)
         if rest > now:
             return f"work rests for {rest - now:.2f} s at an allocation of {self._pace:.2f}"
+        high = self.too_high(request)
+        if high:
+            return high
         idle = not self._running
-        highest = Level.CRITICAL if idle else Level.ELEVATED
-        uses_holds = any(self._is_hold(name) for name in request.amounts)
-        for name, ledger in self._ledgers.items():
-            if (
-                ledger.is_hold
-                and ledger.level > highest
-                and (not uses_holds or name in request.amounts)
-            ):
-                return f"{name} is at level {ledger.level.label}"
         for name, asked in request.amounts.items():
             known = self._ledgers.get(name)
             if known is None or known.fits(asked) or (idle and name in request.learned):
@@ -236,6 +191,29 @@ class AdmissionQueue:
                 f"{known.limit:.0f} {known.unit} are taken"
             )
         return ""
+
+    def too_high(self, request: Request) -> str:
+        """Which level keeps a request from starting; empty when none does."""
+        highest = Level.ELEVATED if self._running else Level.CRITICAL
+        uses_holds = any(self._is_hold(name) for name in request.amounts)
+        for name, ledger in self._ledgers.items():
+            if (
+                ledger.is_hold
+                and ledger.level > highest
+                and (not uses_holds or name in request.amounts)
+            ):
+                return f"{name} is at level {ledger.level.label}"
+        return ""
+
+    def view(self, now: float) -> View:
+        """What runs, what waits and what is left, as of now."""
+        head = self.head
+        if head is None or self.too_high(head):
+            return View(tuple(self._running), (), {}, 0.0)
+        room = {name: ledger.limit - ledger.committed for name, ledger in self._ledgers.items()}
+        rest = max(0.0, self._next_rest(now) - now)
+        waiting = tuple(islice(self._waiting, LOOKED_AT))
+        return View(tuple(self._running), waiting, room, rest)
 
     def ready_at(self, now: float) -> float:
         """When the head's rest is over, `inf` when no rest holds it back."""

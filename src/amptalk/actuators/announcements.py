@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from amptalk.actuators.amounts import amount, amounts
@@ -15,6 +15,7 @@ SOON = 10.0
 """An announcement that starts within these seconds is consumed by work admitted now."""
 
 _NONE: tuple[Announcement, ...] = ()
+_NOTHING: Mapping[str, float] = {}
 
 
 class _Entry:
@@ -99,16 +100,26 @@ class AnnouncementBook:
         with self._lock:
             self._entries = tuple(entry for entry in self._entries if entry not in entries)
 
-    def current(self, now: float) -> tuple[Announcement, ...]:
-        """Announced demand that has not ended, `starts_in` relative to `now`, oldest first."""
+    def current(
+        self, now: float, waiting: Mapping[str, float] = _NOTHING
+    ) -> tuple[Announcement, ...]:
+        """Announced demand that has not ended, `starts_in` relative to `now`, oldest first.
+
+        `waiting` is what work that is not admitted yet asks of each resource: it is left out of
+        the announcements which that work will consume.
+        """
         if not self._entries:
             return _NONE
         with self._lock:
             if any(entry.ends <= now for entry in self._entries):
                 self._entries = tuple(entry for entry in self._entries if entry.ends > now)
+            left = [entry.amount for entry in self._entries]
+            for resource, used in waiting.items():
+                self._take(resource, used, left)
             return tuple(
-                Announcement(e.resource, e.amount, e.starts - now, e.ends - e.starts)
-                for e in self._entries
+                Announcement(e.resource, amount, e.starts - now, e.ends - e.starts)
+                for e, amount in zip(self._entries, left, strict=True)
+                if amount > 0
             )
 
     def consume(self, resource: str, used: float) -> None:
@@ -119,14 +130,21 @@ class AnnouncementBook:
         """
         if not self._entries:
             return
-        soon = self._monotonic() + SOON
         with self._lock:
-            for entry in self._entries:
-                if entry.resource == resource and entry.starts <= soon and used > 0:
-                    taken = min(entry.amount, used)
-                    entry.amount -= taken
-                    used -= taken
+            left = [entry.amount for entry in self._entries]
+            self._take(resource, used, left)
+            for entry, amount in zip(self._entries, left, strict=True):
+                entry.amount = amount
             self._entries = tuple(entry for entry in self._entries if entry.amount > 0)
+
+    def _take(self, resource: str, used: float, left: list[float]) -> None:
+        """Lower what is left of the entries that `used` belongs to."""
+        soon = self._monotonic() + SOON
+        for place, entry in enumerate(self._entries):
+            if entry.resource == resource and entry.starts <= soon and used > 0:
+                taken = min(left[place], used)
+                left[place] -= taken
+                used -= taken
 
     def freeze(self) -> None:
         """Start empty in a forked child."""

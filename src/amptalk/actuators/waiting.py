@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amptalk.actuators.admission_queue import AdmissionQueue, Request, Status
+from amptalk.actuators.admission_queue import AdmissionQueue, Request, Status, View
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ class WaitingRoom:
         self._tick = (limits, decision)
         if self._queue.busy:
             self.advance()
+
+    def view(self) -> View:
+        """What runs, what waits and what is left."""
+        with self.lock:
+            self._absorb()
+            return self._queue.view(self._clock.monotonic())
 
     def forget(self) -> None:
         """Nothing measures any more; let in whoever fits by amounts alone."""

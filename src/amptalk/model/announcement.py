@@ -1,4 +1,8 @@
-"""Work that is known to come."""
+"""Demand that is known to come.
+
+Announced by the application, or of admitted work that has not taken what it will. What is measured
+already is never part of it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ class Announcement(NamedTuple):
     amount: float
     """In the resource's unit, on top of what is used otherwise."""
     starts_in: float
-    """Seconds from now; negative when it has begun."""
+    """Seconds from now; 0 for work that runs and may take it at any moment, negative for announced
+    work that should have begun: whether it has, is not known."""
     duration: float
-    """Seconds; `inf` when it stays."""
+    """Seconds from then; `inf` when it stays or is not known."""

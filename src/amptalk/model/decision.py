@@ -104,7 +104,7 @@ class Observation(NamedTuple):
     """Seconds since the previous observation (the nominal interval at the first)."""
     limits: tuple[LimitState, ...]
     announcements: tuple[Announcement, ...] = ()
-    """Announced work that has not begun or not ended, `starts_in` relative to `now`."""
+    """Demand that is known to come and not measured yet, `starts_in` relative to `now`."""
     asks: Mapping[str, Mapping[str, Ask]] = {}
     """Components by name, each resource name to its ask."""
     demands: Mapping[str, Mapping[str, float]] = {}

@@ -4,7 +4,8 @@ Pure. Time is cut where a job begins or ends, so in each piece the same jobs run
 measured of a piece is the sum of what its jobs took; where that differs from the sum of what
 is expected of them, the difference goes to those of whom least is known, in proportion to the
 variance of their expectation. That is one step of a Kalman filter whose state are the jobs'
-costs, without the covariances between them. A job that is alone in a piece gets all of it.
+costs, without the covariances between them; it also tells how unsure each share is. A job that
+is alone in a piece gets all of it, and is sure.
 
 `PeakShares` is for what is held (memory: the highest rise over what was used before the first
 of the jobs began), `FlowShares` for what adds up (CPU seconds, joules).
@@ -25,46 +26,68 @@ _ROUGHLY = 0.25
 _Job = TypeVar("_Job", bound=Hashable)
 
 
-class Expected(NamedTuple):
-    """What is known beforehand of one quantity of a job."""
+class Known(NamedTuple):
+    """What is known of one quantity of a job, beforehand or of its share."""
 
     amount: float
     variance: float
 
 
-NOTHING_KNOWN = Expected(0.0, UNKNOWN_VARIANCE)
+NOTHING_KNOWN = Known(0.0, UNKNOWN_VARIANCE)
 
 
-def share_out(total: float, expected: Mapping[_Job, Expected]) -> dict[_Job, float]:
-    """Divide what at least one job took; each share is 0 or more.
+def share_out(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]:
+    """Divide what at least one job took, 0 or more; the shares add up to it, none is negative."""
+    shares = _divided(total, expected)
+    while any(share.amount < 0.0 for share in shares.values()):
+        rest = {job: expected[job] for job, share in shares.items() if share.amount > 0.0}
+        nothing = {job: Known(0.0, one.variance) for job, one in expected.items()}
+        shares = {**nothing, **_divided(total, rest)}
+    return shares
 
-    The shares add up to `total` unless one had to be raised to 0.
-    """
+
+def _divided(total: float, expected: Mapping[_Job, Known]) -> dict[_Job, Known]:
+    """One step of the filter; a share may be negative."""
     beyond = total - math.fsum([one.amount for one in expected.values()])
-    whole = math.fsum([one.variance for one in expected.values()])
-    even = 1.0 / len(expected)
-    return {
-        job: max(0.0, one.amount + beyond * (one.variance / whole if whole > 0.0 else even))
-        for job, one in expected.items()
-    }
+    shares = {}
+    for job, one in expected.items():
+        # Summed, not subtracted from the whole: beside an unknown one it would be lost.
+        others = math.fsum([other.variance for name, other in expected.items() if name != job])
+        whole = one.variance + others
+        part = one.variance / whole if whole > 0.0 else 1.0 / len(expected)
+        left = others / whole if whole > 0.0 else 1.0
+        shares[job] = Known(one.amount + part * beyond, one.variance * left)
+    return shares
+
+
+class Share(NamedTuple):
+    """What a job took, as far as it can be told apart from others that ran at its time."""
+
+    amount: float
+    """`nan` when it was never measured, or some of it could not be."""
+    unsure: float
+    """Standard deviation of the amount; 0 when nobody else can have taken it."""
+
+
+UNMEASURED = Share(math.nan, math.nan)
 
 
 class PeakShares:
     """Highest rise of one held quantity, for each job that runs."""
 
     def __init__(self) -> None:
-        self._expected: dict[Hashable, Expected] = {}
-        self._peaks: dict[Hashable, float] = {}
-        self._base = math.nan
-        self._highest = math.nan
+        self._expected: dict[Hashable, Known] = {}
+        self._peaks: dict[Hashable, Known] = {}
+        self._base = self._highest = self._last = math.nan
 
-    def begin(self, job: Hashable, expected: Expected, value: float) -> None:
+    def begin(self, job: Hashable, expected: Known, value: float) -> None:
         """A job begins at `value`.
 
         When it is `nan` nothing can be told of this job and those that overlap it.
         """
         if not self._expected:
-            self._base, self._highest = value, math.nan
+            self._base = self._last = value
+            self._highest = math.nan
         else:
             self.measure(value)
         self._cut()
@@ -74,55 +97,83 @@ class PeakShares:
         """Take a measurement while jobs run."""
         if value > self._highest or math.isnan(self._highest):
             self._highest = value
+        if not math.isnan(value):
+            self._last = value
 
-    def end(self, job: Hashable, value: float) -> float:
-        """The job ends at `value`; returns its highest rise, `nan` when it was never measured."""
+    def end(self, job: Hashable, value: float) -> Share:
+        """The job ends at `value`, `nan` when it is not known better than by `measure`."""
         self.measure(value)
         self._cut()
         self._expected.pop(job, None)
-        return self._peaks.pop(job, math.nan)
+        peak = self._peaks.pop(job, None)
+        return UNMEASURED if peak is None else Share(peak.amount, math.sqrt(peak.variance))
+
+    @property
+    def left(self) -> float:
+        """Rise as last measured: what the jobs that ran had not given back by then."""
+        return max(0.0, self._last - self._base)
+
+    def taken(self) -> dict[Hashable, float]:
+        """Highest rise so far of each job that runs; `nan` where its base was not known."""
+        at_first = math.nan if math.isnan(self._base) else 0.0
+        peaks = self._shared()
+        return {job: peaks[job].amount if job in peaks else at_first for job in self._expected}
 
     def _cut(self) -> None:
-        """Share out the piece that ends now and begin the next."""
-        rise, self._highest = self._highest - self._base, math.nan
-        if math.isnan(rise) or not self._expected:
-            return
-        known = {job: self._refined(job, one) for job, one in self._expected.items()}
-        for job, peak in share_out(max(0.0, rise), known).items():
-            before = self._peaks.get(job, 0.0)
-            self._peaks[job] = max(before, peak)
+        """Let the piece end now and begin the next."""
+        self._peaks = self._shared()
+        self._highest = math.nan
 
-    def _refined(self, job: Hashable, expected: Expected) -> Expected:
+    def _shared(self) -> dict[Hashable, Known]:
+        """The peaks so far, the present piece shared out among the jobs that run."""
+        rise = self._highest - self._base
+        if math.isnan(rise) or not self._expected:
+            return self._peaks
+        known = {job: self._refined(job, one) for job, one in self._expected.items()}
+        shares = share_out(max(0.0, rise), known)
+        peaks = self._peaks
+        return {
+            job: max(peaks.get(job, share), share, key=_likely) for job, share in shares.items()
+        }
+
+    def _refined(self, job: Hashable, expected: Known) -> Known:
         """What is expected of a job, given what it was seen to hold in this run already."""
-        seen = self._peaks.get(job, 0.0)
-        if seen <= expected.amount:
+        peak = self._peaks.get(job)
+        if peak is None or peak.amount <= expected.amount:
             return expected
-        return Expected(seen, min(expected.variance, (_ROUGHLY * seen) ** 2))
+        return Known(peak.amount, min(expected.variance, (_ROUGHLY * peak.amount) ** 2))
+
+
+def _likely(share: Known) -> float:
+    """What a job took with some certainty: the largest of unsure shares is too large by chance."""
+    return share.amount - 0.5 * min(share.amount, math.sqrt(share.variance))
 
 
 class FlowShares:
     """Sum of one flowing quantity, for each job that runs."""
 
     def __init__(self) -> None:
-        self._rates: dict[Hashable, Expected] = {}
-        self._sums: dict[Hashable, float] = {}
+        self._rates: dict[Hashable, Known] = {}
+        self._sums: dict[Hashable, Share] = {}
 
-    def begin(self, job: Hashable, rate: Expected) -> None:
+    def begin(self, job: Hashable, rate: Known) -> None:
         """A job begins of which `rate` a second is expected."""
         self._rates[job] = rate
-        self._sums[job] = 0.0
+        self._sums[job] = Share(0.0, 0.0)
 
     def add(self, amount: float, seconds: float) -> None:
         """The jobs that run took `amount` together, in the last `seconds`; `nan` when unknown."""
         if not self._rates or not seconds > 0.0:
             return
         if math.isnan(amount):
-            self._sums = dict.fromkeys(self._sums, math.nan)
+            self._sums = dict.fromkeys(self._sums, UNMEASURED)
             return
         for job, rate in share_out(amount / seconds, self._rates).items():
-            self._sums[job] += rate * seconds
+            before = self._sums[job]
+            unsure = before.unsure + math.sqrt(rate.variance) * seconds
+            self._sums[job] = Share(before.amount + rate.amount * seconds, unsure)
 
-    def end(self, job: Hashable) -> float:
-        """The job ends; returns its sum, `nan` when some of it could not be measured."""
+    def end(self, job: Hashable) -> Share:
+        """The job ends; returns its sum."""
         self._rates.pop(job, None)
-        return self._sums.pop(job, math.nan)
+        return self._sums.pop(job, UNMEASURED)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from amptalk.actuators.jobs.attribution import Expected
+from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
 from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RunCost
 from amptalk.model.errors import ConfigurationError
@@ -39,18 +39,27 @@ class JobCost(NamedTuple):
 
 
 class _Record:
-    __slots__ = ("models", "runs")
+    __slots__ = ("models", "runs", "warm")
 
     def __init__(self) -> None:
         self.runs = 0
+        self.warm = False
+        """True when it has run in this process."""
         self.models: dict[str, CostModel] = {}
 
     def estimate(self, quantity: str, size: float) -> Estimate | None:
         model = self.models.get(quantity)
-        return model.estimate(size) if model is not None else None
+        return model.estimate(size, first=not self.warm) if model is not None else None
 
-    def add(self, quantity: str, cost: float, size: float, *, alone: bool) -> None:
-        self.models.setdefault(quantity, CostModel()).add(cost, size, alone=alone)
+    def add(self, size: float, run: RunCost) -> None:
+        self.runs += 1
+        costs = {**run.costs, "seconds": run.seconds}
+        for quantity, cost in costs.items():
+            unsure = run.unsure.get(quantity, 0.0)
+            kept = run.kept.get(quantity, 0.0)
+            model = self.models.setdefault(quantity, CostModel())
+            model.add(Run(size, cost, unsure, not self.warm, kept))
+        self.warm = True
 
 
 class JobBook:
@@ -67,19 +76,33 @@ class JobBook:
         self._records[job] = record
         while len(self._records) > KEPT_NAMES:
             del self._records[next(iter(self._records))]
-        record.runs += 1
-        record.add("seconds", run.seconds, size, alone=True)
-        for quantity, cost in run.costs.items():
-            record.add(quantity, cost, size, alone=run.alone)
+        record.add(size, run)
         self.changes += 1
 
     def reserves(self, job: str, size: float) -> dict[str, float]:
         """Amounts of held resources to admit a run with; empty when unknown."""
+        return {name: one.reserve for name, one in self._held(job, size).items()}
+
+    def holds(self, job: str, size: float) -> dict[str, float]:
+        """What a run is expected to hold at its peak, its 95th percentile; empty when unknown."""
+        return {name: one.p95 for name, one in self._held(job, size).items()}
+
+    def cores(self, job: str, size: float) -> float:
+        """How many cores a run keeps busy on average; `nan` when unknown."""
+        record = self._records.get(job)
+        if record is None:
+            return math.nan
+        cpu, lasts = record.estimate("cpu_seconds", size), record.estimate("seconds", size)
+        if cpu is None or lasts is None or not lasts.p95 > 0.0:
+            return math.nan
+        return cpu.p95 / lasts.p95
+
+    def _held(self, job: str, size: float) -> dict[str, Estimate]:
         record = self._records.get(job)
         if record is None:
             return {}
         known = {quantity: record.estimate(quantity, size) for quantity in _RESERVED}
-        return {quantity: one.reserve for quantity, one in known.items() if one is not None}
+        return {quantity: one for quantity, one in known.items() if one is not None}
 
     def seconds(self, job: str, size: float) -> float:
         """How long a run is expected to last at most; `nan` when unknown."""
@@ -87,7 +110,7 @@ class JobBook:
         estimate = record.estimate("seconds", size) if record is not None else None
         return estimate.p95 if estimate is not None else math.nan
 
-    def expected(self, job: str, size: float) -> dict[str, Expected]:
+    def expected(self, job: str, size: float) -> dict[str, Known]:
         """What overlapping runs are shared out by; of flows the rate a second."""
         record = self._records.get(job)
         if record is None:
@@ -100,14 +123,14 @@ class JobBook:
                 continue
             scale = 1.0 / max(lasts, 1e-3) if quantity in FLOWS else 1.0
             deviation = 0.5 * (one.high - one.low) + 0.01 * one.p95
-            found[quantity] = Expected(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
+            found[quantity] = Known(one.p95 * scale, (deviation * scale) ** 2 + 1e-12)
         return found
 
     def table(self, size: float = math.nan) -> dict[str, JobCost]:
         """Everything that was learned, by name, for runs of one size."""
         table = {}
         for job, record in self._records.items():
-            sizes = sorted(run.size for run in record.models["seconds"].runs if run.size > 0.0)
+            sizes = sorted(run.size for run in record.models["seconds"].known() if run.size > 0.0)
             asked = size if size > 0.0 or not sizes else sizes[len(sizes) // 2]
             quantities = (*QUANTITIES, "seconds")
             known = (record.estimate(quantity, asked) for quantity in quantities)
@@ -121,8 +144,8 @@ class JobBook:
                 "runs": record.runs,
                 "costs": {
                     quantity: [
-                        [None if math.isnan(run.size) else run.size, run.cost, run.alone]
-                        for run in model.runs
+                        [None if math.isnan(run.size) else run.size, *run[1:]]
+                        for run in model.known()
                     ]
                     for quantity, model in record.models.items()
                 },
@@ -148,7 +171,7 @@ class JobBook:
         self._records = records
 
 
-def _run(size: float | None, cost: float, alone: bool) -> Run:  # noqa: FBT001 - as in the file
-    if not (cost >= 0.0 and math.isfinite(cost)):
-        raise ValueError(f"a cost of {cost!r}")
-    return Run(float(size) if size is not None else math.nan, float(cost), bool(alone))
+def _run(size: float | None, cost: float, unsure: float, first: bool, kept: float) -> Run:  # noqa: FBT001 - as in the file
+    if not all(number >= 0.0 and math.isfinite(number) for number in (cost, unsure, kept)):
+        raise ValueError(f"a cost of {cost!r}, unsure by {unsure!r}, of which {kept!r} was kept")
+    return Run(math.nan if size is None else float(size), cost, unsure, bool(first), kept)

@@ -2,8 +2,17 @@
 
 Pure. Where runs declared a size the cost follows it by `size_curve`; what is left is the
 scatter: each run's cost as a ratio of what the curve tells for its size. The 95th
-percentile is told x 95th percentile of the scatter. Runs that overlapped others are less
-certain and count only until five runs alone are known.
+percentile is told x 95th percentile of the scatter.
+
+Not every run tells as much. What is set aside must hold the large ones, so a run that took
+clearly less than others of its size or a smaller one (its peak fell between two readings, or it
+found memory that malloc kept from the last one) does not pull the curve down. What a run kept
+beyond the share that runs of this job usually keep is there afterwards and not counted: it
+loaded something, filled a cache, or left malloc with more. The first run in a process may load
+a model or fill caches: what it took beyond the others is known apart, and expected again after
+a restart. Runs of which it is not sure what was of others that overlapped count only until
+three runs are known that are sure: the newest of them, whatever they took, with their own
+uncertainty on top.
 
 It neither measures (`watch`) nor shares out what overlapping jobs took (`attribution`).
 """
@@ -11,6 +20,7 @@ It neither measures (`watch`) nor shares out what overlapping jobs took (`attrib
 from __future__ import annotations
 
 import math
+import statistics
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -19,15 +29,33 @@ from amptalk.actuators.jobs.size_curve import curve_of
 
 KEPT_RUNS = 40
 """The next run exceeds the largest of 40 with a probability of 1 in 41."""
-ENOUGH_ALONE = 5
+KEPT_FIRST = 5
+"""First runs in a process that are remembered, of as many processes."""
+ENOUGH_SURE = 3
+_SURE = 0.1
+"""Share of its cost up to which a run is sure."""
+NEWEST = 8
+"""So many runs count where too few are sure: what was told of the others improves with time."""
 SURPRISES = 3
-"""So many runs in a row beyond the reserve mean that the job has changed."""
+"""So many runs in a row beyond the upper bound mean that the job has changed."""
+CLEARLY = 1.25
+"""A run is clearly larger than another when it took so many times as much."""
+_WITNESSES = 8
+"""One in so many runs, at least one, must be clearly larger for a run to count as too low."""
+ALIKE = 1.12
+"""Sizes within this factor count as the same."""
+ENOUGH_ALIKE = 6
+"""From so many runs of a size on they alone tell the scatter at that size."""
+_MOST = 0.75
+"""The curve is drawn again without the runs that lie clearly below it when so many are left."""
+_WARM = 3
+"""From so many later runs on, the first one in a process does not count."""
 _P95 = 1.645
 """95 % of a normal distribution lie below its mean plus so many standard deviations."""
 _MANY = 20
 """From here on the percentile is counted instead of computed from the deviation."""
 _FIRST = 0.25
-"""Share that the cost of a job seen once is unsure by; falls with the square of the runs."""
+"""Share that the cost of a job seen once is unsure by; falls with the number of runs."""
 _FAR = 0.25
 """Share that a told cost is unsure by at e times the largest, or 1/e of the smallest, size seen."""
 
@@ -38,8 +66,12 @@ class Run(NamedTuple):
     size: float
     """As declared; `nan` when it was not."""
     cost: float
-    alone: bool
-    """True when no other job ran in its time."""
+    unsure: float = 0.0
+    """Standard deviation of what of the cost may be of jobs that overlapped."""
+    first: bool = False
+    """True when the job had not run before in this process."""
+    kept: float = 0.0
+    """Of the cost, what was not given back at its end: loaded, cached, or kept by malloc."""
 
 
 class Estimate(NamedTuple):
@@ -66,36 +98,78 @@ class Estimate(NamedTuple):
 class _Fit:
     """The curve through some runs and their scatter about it."""
 
-    __slots__ = ("_bounds", "_curve", "_deviation", "_mean", "_ratios")
+    __slots__ = ("_bounds", "_curve", "_points", "_telling", "_unsure")
 
-    def __init__(self, points: Sequence[tuple[float, float]]) -> None:
-        self._curve = curve_of(points)
+    def __init__(self, points: Sequence[tuple[float, float]], unsure: float) -> None:
+        self._points = points
+        self._unsure = unsure
+        """Share of what is told that may be of other jobs."""
         self._bounds = min(size for size, _ in points), max(size for size, _ in points)
-        ratios = [cost / self._curve.at(size) for size, cost in points]
-        self._ratios = sorted(ratios)
-        count = len(ratios)
-        self._mean = math.fsum(ratios) / count
-        squares = math.fsum((ratio - self._mean) ** 2 for ratio in ratios)
-        self._deviation = math.sqrt(squares / max(1, count - self._curve.shape.freedom))
+        self._telling = list(points) if unsure > _SURE else _telling(points)
+        self._curve = curve_of(self._telling)
+        at = self._curve.at
+        high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]
+        if _MOST * len(self._telling) <= len(high) < len(self._telling):
+            self._telling, self._curve = high, curve_of(high)
 
     def estimate(self, size: float) -> Estimate:
-        count = len(self._ratios)
-        spread = _P95 * self._deviation
-        p95 = self._mean + spread
+        """What a run of this size takes."""
+        points, telling, freedom = self._points, self._telling, self._curve.shape.freedom
+        alike = [point for point in points if size / ALIKE <= point[0] <= size * ALIKE]
+        if len(alike) >= ENOUGH_ALIKE:
+            points, telling, freedom = alike, _telling(alike), 1
+        at, count = self._curve.at, len(points)
+        ratios = [cost / at(size) for size, cost in telling]
+        mean = math.fsum(ratios) / len(ratios)
+        squares = math.fsum((ratio - mean) ** 2 for ratio in ratios)
+        deviation = math.sqrt(squares / max(1, len(ratios) - freedom))
+        p95 = mean + _P95 * deviation
         if count >= _MANY:
-            p95 = self._ratios[math.ceil(0.95 * count) - 1]
+            p95 = _counted(sorted(cost / at(size) for size, cost in points))
         # A mean is unsure by s/sqrt(n), a deviation by about 1/sqrt(2(n - 1)) of itself.
-        unsure = self._deviation / math.sqrt(count) + spread / math.sqrt(2.0 * max(1, count - 1))
-        unsure += _FIRST / count**2 + self._far(size)
-        reserve = max(self._ratios[-1], p95 + (unsure if count < _MANY else 0.0))
-        told, bound = self._curve.at(size), _P95 * unsure
+        unsure = deviation / math.sqrt(count)
+        unsure += _P95 * deviation / math.sqrt(2.0 * max(1, count - 1))
+        unsure += _FIRST / count + self._far(size) + self._unsure
+        told, bound = at(size), _P95 * unsure
         low, high = max(0.0, p95 - bound), p95 + bound
-        return Estimate(told * p95, told * reserve, told * low, told * high, count)
+        return Estimate(told * p95, told * (p95 + unsure), told * low, told * high, count)
 
     def _far(self, size: float) -> float:
         """How unsure a size is that lies outside those seen."""
         smallest, largest = self._bounds
         return _FAR * max(0.0, math.log(size / largest), math.log(smallest / size))
+
+
+def _telling(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Leave out runs that took clearly less than enough others of their size or a smaller one."""
+    enough = max(1, len(points) // _WITNESSES)
+    return [
+        (size, cost)
+        for size, cost in points
+        if sum([s <= size and c > CLEARLY * cost for s, c in points]) < enough
+    ]
+
+
+def _counted(ratios: Sequence[float]) -> float:
+    """The 95th percentile of sorted values, so that 5 % of further ones exceed it (Weibull)."""
+    place = 0.95 * (len(ratios) + 1) - 1.0
+    below = min(int(place), len(ratios) - 1)
+    above = min(below + 1, len(ratios) - 1)
+    return ratios[below] + (place - below) * (ratios[above] - ratios[below])
+
+
+def _sure(run: Run) -> bool:
+    return run.unsure <= _SURE * run.cost
+
+
+def _passing(runs: list[Run]) -> list[Run]:
+    """Leave out of each run what it kept beyond the share of its cost that is usual."""
+    shares = [run.kept / run.cost for run in runs if run.cost > 0.0]
+    usual = min(1.0, statistics.median(shares)) if shares else 0.0
+    return [
+        run._replace(cost=run.cost - max(0.0, min(run.kept, run.cost) - usual * run.cost))
+        for run in runs
+    ]
 
 
 class _Fits:
@@ -104,9 +178,12 @@ class _Fits:
     __slots__ = ("_plain", "_sized")
 
     def __init__(self, runs: Sequence[Run]) -> None:
+        costs = math.fsum([run.cost for run in runs])
+        unsure = math.fsum([min(run.unsure, run.cost) for run in runs])
+        unsure = unsure / costs if costs > 0.0 else 0.0
         sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
-        self._plain = _Fit([(1.0, run.cost) for run in runs]) if runs else None
-        self._sized = _Fit(sized) if sized else None
+        self._plain = _Fit([(1.0, run.cost) for run in runs], unsure) if runs else None
+        self._sized = _Fit(sized, unsure) if sized else None
 
     def estimate(self, size: float) -> Estimate | None:
         if size > 0.0 and self._sized is not None:
@@ -117,36 +194,60 @@ class _Fits:
 class CostModel:
     """Learns one quantity, 0 or more in its unit. Not thread-safe."""
 
-    __slots__ = ("_before", "_fits", "_surprises", "runs")
+    __slots__ = ("_before", "_fits", "_surprises", "first", "runs")
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self.runs: deque[Run] = deque(runs, maxlen=KEPT_RUNS)
+        self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
+        self.first: deque[Run] = deque(maxlen=KEPT_FIRST)
+        """The first runs in a process, the last of them the newest."""
+        for run in runs:
+            (self.first if run.first else self.runs).append(run)
         self._surprises = 0
         self._fits: _Fits | None = None
         self._before: _Fits | None = None
         """What was known before the first of the surprises in a row."""
 
-    def add(self, cost: float, size: float = math.nan, *, alone: bool = True) -> None:
+    def add(self, run: Run) -> None:
         """Take one run; a size that is not above 0 counts as none."""
-        run = Run(size if size > 0.0 else math.nan, max(0.0, cost), alone)
-        if not self._surprises:
-            self._before = self._known()
-        expected = self._before.estimate(run.size) if self._before is not None else None
-        surprising = alone and expected is not None and run.cost > expected.high
-        self._surprises = self._surprises + 1 if surprising else 0
-        self.runs.append(run)
-        if self._surprises >= SURPRISES:
-            self.runs = deque(list(self.runs)[-SURPRISES:], maxlen=KEPT_RUNS)
-            self._surprises = 0
+        run = run._replace(size=run.size if run.size > 0.0 else math.nan, cost=max(0.0, run.cost))
+        if run.first:
+            self.first.append(run)
+        else:
+            if not self._surprises:
+                self._before = self._fitted()
+            expected = self._before.estimate(run.size) if self._before is not None else None
+            surprising = _sure(run) and expected is not None and run.cost > expected.high
+            self._surprises = self._surprises + 1 if surprising else 0
+            self.runs.append(run)
+            if self._surprises >= SURPRISES:
+                self.runs = deque(list(self.runs)[-SURPRISES:], maxlen=KEPT_RUNS)
+                self._surprises = 0
         self._fits = None
 
-    def estimate(self, size: float = math.nan) -> Estimate | None:
-        """What a run of this size takes; `None` before the first."""
-        return self._known().estimate(size)
+    def known(self) -> tuple[Run, ...]:
+        """The runs that are remembered."""
+        return (*self.first, *self.runs)
 
-    def _known(self) -> _Fits:
-        """The curves, fitted anew when runs came: about 0.2 ms for 40 of them."""
+    def estimate(self, size: float = math.nan, *, first: bool = False) -> Estimate | None:
+        """What a run of this size takes, the `first` in a process too; `None` before any."""
+        known = self._fitted()
+        estimate = known.estimate(size)
+        if not first or estimate is None:
+            return estimate
+        extra = 0.0
+        for run in self.first:
+            later = known.estimate(run.size)
+            if later is not None:
+                extra = max(extra, run.cost - later.p95)
+        p95, reserve, low, high, runs = estimate
+        return Estimate(p95 + extra, reserve + extra, low + extra, high + extra, runs)
+
+    def _fitted(self) -> _Fits:
+        """The curves, fitted anew when runs came: about 0.4 ms for 40 of them."""
         if self._fits is None:
-            alone = [run for run in self.runs if run.alone]
-            self._fits = _Fits(alone if len(alone) >= ENOUGH_ALONE else list(self.runs))
+            runs = list(self.runs)
+            if len(runs) < _WARM:
+                runs = [*self.first, *runs]
+            sure = [run for run in runs if _sure(run)]
+            self._fits = _Fits(_passing(sure) if len(sure) >= ENOUGH_SURE else runs[-NEWEST:])
         return self._fits

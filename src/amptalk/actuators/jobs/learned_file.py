@@ -7,7 +7,7 @@ from typing import Any
 
 from amptalk.model.errors import ConfigurationError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def load(path: str) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.jobs import learned_file
+from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.book import JobBook, JobCost
-from amptalk.actuators.jobs.watch import JobWatch
+from amptalk.actuators.jobs.watch import JobWatch, Progress
 
 if TYPE_CHECKING:
     from amptalk.clock import Clock
@@ -22,6 +23,25 @@ SAVE_EVERY = 60.0
 """Seconds between two writings of what was learned; a stop writes at once."""
 
 
+_ROUGHLY = 0.25
+"""Share that a declared amount is taken to be unsure by."""
+
+
+class Course(NamedTuple):
+    """What is known beforehand of one run."""
+
+    expected: Mapping[str, float]
+    """By resource: what it takes at most, as learned, else as declared."""
+    seconds: float
+    """How long it lasts at most, as learned; `inf` when unknown."""
+
+
+class _Run(NamedTuple):
+    job: str | None
+    size: float
+    course: Course
+
+
 def _unknown() -> float:
     return math.nan
 
@@ -29,19 +49,23 @@ def _unknown() -> float:
 class Jobs:
     """Thread-safe. `path` is the file that keeps what was learned, `None` for none.
 
+    `cores` tells the effective capacity of CPU, more than 0 or `nan`.
+
     Raises `ConfigurationError` for a file that is there and cannot be used.
     """
 
     def __init__(
         self,
         clock: Clock,
-        own_memory_mb: Callable[[], float] = _unknown,
+        memory_mb: Callable[[], float] = _unknown,
         path: str | None = None,
+        cores: Callable[[], float] = _unknown,
     ) -> None:
-        self._watch = JobWatch(clock, own_memory_mb)
+        self._cores = cores
+        self._watch = JobWatch(clock, memory_mb)
         self._book = JobBook()
         self._lock = threading.Lock()
-        self._running: dict[Hashable, tuple[str, float]] = {}
+        self._running: dict[Hashable, _Run] = {}
         self._path = path
         self._saved = 0
         self._saved_at = clock.monotonic()
@@ -58,15 +82,23 @@ class Jobs:
         with self._lock:
             return self._book.table(math.nan if size is None else size)
 
-    def begin(self, run: Hashable, job: str | None, size: float) -> None:
-        """Begin to measure admitted work; unnamed work counts only where it overlaps named."""
+    def begin(
+        self, run: Hashable, job: str | None, size: float, amounts: Mapping[str, float]
+    ) -> None:
+        """Begin to measure admitted work, and to learn from it when it has a name.
+
+        `amounts` is what it was admitted with. Without a name and amounts it is measured only
+        where it overlaps other work.
+        """
         with self._lock:
-            if job is not None:
-                self._running[run] = job, size
-            elif not self._running:
+            if job is None and not amounts and not self._running:
                 return
-            expected = self._book.expected(job, size) if job is not None else {}
-        self._watch.begin(run, expected)
+            course = self._course(job, size, amounts)
+            self._running[run] = _Run(job, size, course)
+            expected = {name: Known(a, (_ROUGHLY * a) ** 2) for name, a in amounts.items()}
+            if job is not None:
+                expected.update(self._book.expected(job, size))
+        self._watch.begin(run, expected, learn=job is not None)
 
     def end(self, run: Hashable) -> None:
         """Learn from a run that ended."""
@@ -74,9 +106,41 @@ class Jobs:
         if cost is None:
             return
         with self._lock:
-            named = self._running.pop(run, None)
-            if named is not None:
-                self._book.add(*named, cost)
+            ended = self._running.pop(run, None)
+            if ended is not None and ended.job is not None:
+                self._book.add(ended.job, ended.size, cost)
+
+    def course(self, job: str | None, size: float, amounts: Mapping[str, float]) -> Course:
+        """What a run that was or may be admitted with `amounts` is expected to take."""
+        with self._lock:
+            return self._course(job, size, amounts)
+
+    def progress(self) -> dict[Hashable, tuple[Course, Progress]]:
+        """What each run that is measured is expected to take and has taken so far.
+
+        Of a rate it has taken what a tick shows of it by now.
+        """
+        progress = self._watch.progress()
+        found: dict[Hashable, tuple[Course, Progress]] = {}
+        with self._lock:
+            for run, known in self._running.items():
+                made = progress.get(run)
+                if made is not None:
+                    shown = {
+                        name: made.shown * amount for name, amount in known.course.expected.items()
+                    }
+                    found[run] = known.course, made._replace(taken={**shown, **made.taken})
+        return found
+
+    def _course(self, job: str | None, size: float, amounts: Mapping[str, float]) -> Course:
+        if job is None:
+            return Course(amounts, math.inf)
+        seconds = self._book.seconds(job, size)
+        learned = self._book.holds(job, size)
+        cpu = 100.0 * self._book.cores(job, size) / self._cores()
+        if not math.isnan(cpu):
+            learned["cpu"] = min(100.0, cpu)
+        return Course({**amounts, **learned}, math.inf if math.isnan(seconds) else seconds)
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""

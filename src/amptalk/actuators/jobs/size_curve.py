@@ -8,6 +8,7 @@ is clearly better. Pure; the scatter about the curve is the business of `cost_mo
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ CLEARLY = 0.8
 """A richer curve must bring the error down to so much of a simpler one's."""
 LEAST = 1e-9
 """Costs below this are taken as this, so that ratios stay finite."""
+_STEEPEST = 3.0
+_SMALL = 0.1
+"""Errors count in proportion to the cost, but to so much of the median cost at least: how large
+what is small exactly was does not matter to a limit."""
 
 
 class Shape(NamedTuple):
@@ -52,15 +57,18 @@ class Curve(NamedTuple):
 def curve_of(points: Sequence[tuple[float, float]]) -> Curve:
     """The best curve for pairs of size and cost, at least one, sizes above 0.
 
-    With a single size seen, cost is taken to be in proportion to it.
+    With a single size seen, cost is taken to be in proportion to it. A curve that falls, or
+    rises faster than the cube of the size, is that of chance.
     """
     if len({size for size, _ in points}) == 1:
         return _fit(_PROPORTIONAL, points)[0]
     best, least = _fit(_SHAPES[0], points)
     for shape in _SHAPES[1:]:
-        curve, error = _fit(shape, points)
-        if error < CLEARLY * least:
-            best, least = curve, error
+        if len(points) > shape.freedom:
+            curve, error = _fit(shape, points)
+            steep = shape.logarithmic and curve.b > _STEEPEST
+            if error < CLEARLY * least and curve.b >= 0.0 and not steep:
+                best, least = curve, error
     return best
 
 
@@ -74,12 +82,13 @@ def _fit(shape: Shape, points: Sequence[tuple[float, float]]) -> tuple[Curve, fl
     The error of telling a point from the others alone is its residual divided by one minus its
     leverage (Allen's PRESS, 1974), so no fit is repeated.
     """
-    costs = [max(LEAST, cost) for _, cost in points]
+    floor = max(LEAST, _SMALL * statistics.median([cost for _, cost in points]))
+    costs = [max(floor, cost) for _, cost in points]
     xs = [shape.x(size) for size, _ in points]
     if shape.logarithmic:
         ys, weights = [math.log(cost) for cost in costs], [1.0] * len(costs)
     else:
-        ys, weights = costs, [cost**-2 for cost in costs]
+        ys, weights = [cost for _, cost in points], [cost**-2 for cost in costs]
     whole = math.fsum(weights)
     if shape is _PROPORTIONAL:
         mean_x = mean_y = 0.0
@@ -100,5 +109,5 @@ def _fit(shape: Shape, points: Sequence[tuple[float, float]]) -> tuple[Curve, fl
             leverage += weight * x * x / spread
         told = mean_y + slope * x
         apart = (y - told) / max(1.0 - leverage, LEAST)
-        error += abs(_cost(shape, y - apart) - cost) / cost
+        error += abs(_cost(shape, y - apart) - _cost(shape, y)) / cost
     return curve, error / len(points) + LEAST

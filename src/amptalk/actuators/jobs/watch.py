@@ -1,9 +1,10 @@
 """Measures jobs while they run: peaks of memory and GPU memory, CPU seconds and joules.
 
-Memory of this process is read when a job begins and ends and, on a thread of its own, ever
-more seldom in between: after a twentieth of the time since the last change, at least 5 ms and
-at most 250 ms. So a short peak is seen as well as a short job, at less than 1 % of a core.
-What other processes and the GPU hold, and the power, is known once a tick and comes from there.
+Memory of this process and its descendants is read when a job begins and ends and, on a thread
+of its own, ever more seldom in between: after a twentieth of the time since the last change, at
+least 5 ms, at most 250 ms, and never so often that it takes more than a fiftieth of a core. So
+a short peak is seen as well as a short job. What the GPU holds, and the power, is known once a
+tick and comes from there. Work that is not learned from is read at its ends and at the ticks.
 
 CPU time is that of this process and of children that were waited for. Joules are the device's
 power, as last measured, over the time, whoever used it. What is learned of all this is the
@@ -15,10 +16,11 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from amptalk.actuators.jobs.attribution import NOTHING_KNOWN, Expected, FlowShares, PeakShares
+from amptalk.actuators.jobs.attribution import NOTHING_KNOWN, FlowShares, Known, PeakShares
 
 if TYPE_CHECKING:
     from amptalk.clock import Clock
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 SOONEST, LATEST = 0.005, 0.25
 """Seconds between two readings of memory while jobs run."""
 _PART = 0.05
+_TIMES_ITS_COST = 50.0
 _IDLE = 5.0
 """Seconds without jobs after which the thread ends."""
 
-_HELD = {"memory": "memory_used_mb", "gpu_memory": "gpu_memory_mb"}
-"""What is held, and the field of a sample that tells it."""
+_HELD = {"memory": "application.memory_mb", "gpu_memory": "gpu_memory_mb"}
+"""What is held, and the field of a sample that tells it. Memory only where it cannot be read here:
+a tick counts forks in full until it knows better."""
 FLOWS = ("cpu_seconds", "joules")
 QUANTITIES = (*_HELD, *FLOWS)
 
@@ -42,8 +46,22 @@ class RunCost(NamedTuple):
     seconds: float
     costs: Mapping[str, float]
     """By quantity: MB of memory and gpu_memory, cpu_seconds, joules; unknown ones left out."""
-    alone: bool
-    """True when no other admitted work ran in its time."""
+    unsure: Mapping[str, float]
+    """By quantity: standard deviation of what may be of other jobs that ran in its time."""
+    kept: Mapping[str, float]
+    """Of what is held, the MB that were not given back at its end; known of runs alone."""
+
+
+class Progress(NamedTuple):
+    """How far a running job is."""
+
+    seconds: float
+    """Since it began."""
+    taken: Mapping[str, float]
+    """Its highest rise of what is held so far, by quantity; `nan` when it was never measured."""
+    shown: float
+    """Part of the time between the last two ticks that it ran in, 0-1: a rate that a tick tells
+    holds so much of it."""
 
 
 def cpu_seconds() -> float:
@@ -52,29 +70,32 @@ def cpu_seconds() -> float:
 
 
 class JobWatch:
-    """Thread-safe. `own_memory_mb` reads the memory of this process, `nan` when unknown."""
+    """Thread-safe. `memory_mb` reads the application's memory now, `nan` when unknown."""
 
-    def __init__(
-        self, clock: Clock, own_memory_mb: Callable[[], float], *, threads: bool = True
-    ) -> None:
+    def __init__(self, clock: Clock, memory_mb: Callable[[], float]) -> None:
         self._clock = clock
-        self._own_memory_mb = own_memory_mb
-        self._threads = threads
+        self._memory_mb = memory_mb
         self._lock = threading.Lock()
+        """Held while memory is read: a value from before a job began or ended is not of those that
+        run after it."""
         self._begun: dict[Hashable, float] = {}
         self._overlapped: set[Hashable] = set()
         self._own = PeakShares()
         self._ticked = {name: PeakShares() for name in _HELD}
         self._flows = {name: FlowShares() for name in FLOWS}
+        self._before: Sample | None = None
         self._latest: Sample | None = None
         self._cut_at = self._cpu = self._changed = math.nan
         self._sampler: threading.Thread | None = None
         self._news = threading.Event()
 
-    def begin(self, job: Hashable, expected: Mapping[str, Expected]) -> None:
-        """A job begins; `expected` by quantity, for flows the rate a second."""
-        value = self._own_memory_mb()
+    def begin(self, job: Hashable, expected: Mapping[str, Known], *, learn: bool) -> None:
+        """A job begins; `expected` by quantity, for flows the rate a second.
+
+        With `learn` its peak is looked for on a thread.
+        """
         with self._lock:
+            value = self._memory_mb()
             if self._begun:
                 self._overlapped |= {job, *self._begun}
             self._cut()
@@ -85,7 +106,7 @@ class JobWatch:
                 shares.begin(job, expected.get(name, NOTHING_KNOWN), _held(self._latest, name))
             for name, flow in self._flows.items():
                 flow.begin(job, expected.get(name, NOTHING_KNOWN))
-            if self._threads and not math.isnan(value):
+            if learn and not math.isnan(value):
                 self._sample()
         self._news.set()
 
@@ -93,28 +114,61 @@ class JobWatch:
         """A job ends; returns what it took, `None` when it was not begun here."""
         if job not in self._begun:
             return None
-        value = self._own_memory_mb()
         with self._lock:
+            value = self._memory_mb()
             self._cut()
             seconds = self._cut_at - self._begun.pop(job)
             alone = job not in self._overlapped
             self._overlapped.discard(job)
+            shares = {name: held.end(job, math.nan) for name, held in self._ticked.items()}
+            kept = {name: held.left for name, held in self._ticked.items()} if alone else {}
             own = self._own.end(job, value)
-            costs = {name: shares.end(job, math.nan) for name, shares in self._ticked.items()}
-            if not own <= costs["memory"]:
-                costs["memory"] = own if not math.isnan(own) else costs["memory"]
-            costs.update((name, flow.end(job)) for name, flow in self._flows.items())
-        known = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
-        return RunCost(seconds, known, alone)
+            if not math.isnan(own.amount):
+                shares["memory"] = own
+                if alone:
+                    kept["memory"] = self._own.left
+            shares.update((name, flow.end(job)) for name, flow in self._flows.items())
+        known = {name: share for name, share in shares.items() if not math.isnan(share.amount)}
+        return RunCost(
+            seconds,
+            {name: share.amount for name, share in known.items()},
+            {name: share.unsure for name, share in known.items()},
+            {name: left for name, left in kept.items() if name in known},
+        )
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
         if self._begun:
             with self._lock:
+                self._own.measure(self._memory_mb())
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
-        self._latest = sample
+        self._before, self._latest = self._latest, sample
+
+    def progress(self) -> dict[Hashable, Progress]:
+        """How far each running job is, as of the last reading."""
+        with self._lock:
+            now = self._clock.monotonic()
+            taken = {name: shares.taken() for name, shares in self._ticked.items()}
+            for job, rise in self._own.taken().items():
+                if not math.isnan(rise):
+                    taken["memory"][job] = rise
+            return {
+                job: Progress(
+                    now - begun,
+                    {name: rises[job] for name, rises in taken.items()},
+                    self._shown(begun),
+                )
+                for job, begun in self._begun.items()
+            }
+
+    def _shown(self, begun: float) -> float:
+        if self._latest is None or self._before is None:
+            return 0.0
+        interval = self._latest.monotonic - self._before.monotonic
+        since = self._latest.monotonic - begun
+        return min(1.0, max(0.0, since / interval)) if interval > 0.0 else 0.0
 
     def _cut(self) -> None:
         """Book CPU time and energy since the last cut."""
@@ -137,17 +191,19 @@ class JobWatch:
 
     def _run(self) -> None:
         """Read memory while jobs run, on a thread of its own."""
-        news = self._news
+        news, cost = self._news, 0.0
         while True:
             news.clear()
             with self._lock:
                 running = bool(self._begun)
                 pause = _PART * (self._clock.monotonic() - self._changed)
-            woken = news.wait(max(SOONEST, min(pause, LATEST)) if running else _IDLE)
+            pause = max(SOONEST, min(pause, LATEST), _TIMES_ITS_COST * cost)
+            woken = news.wait(pause if running else _IDLE)
             if running:
-                value = self._own_memory_mb()
                 with self._lock:
-                    self._own.measure(value)
+                    began = time.thread_time()
+                    self._own.measure(self._memory_mb())
+                    cost = time.thread_time() - began
             elif not woken:
                 with self._lock:
                     if not self._begun:
