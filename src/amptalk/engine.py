@@ -99,11 +99,11 @@ class Engine:
         self.parts = parts
         self._interval = interval
         self._listeners = tuple(listeners)
-        resources = parts.judge.resources
-        self._slopes = {one.field: RecentSlope() for one in resources if one.kind == "hold"}
-        self._columns = tuple((INDEX[field], recent) for field, recent in self._slopes.items())
+        self._slopes: dict[str, RecentSlope] = {}
+        self._columns: tuple[tuple[int, RecentSlope], ...] = ()
+        self.resources_changed(INDEX)
         self._last_monotonic = float("nan")
-        self._levels = (Level.NORMAL,) * len(resources)
+        self._levels: dict[str, Level] = {}
         self._changes = self._violations = 0
         self._noted: Decision | None = None
         """The decision whose shares were last compared with the noted ones."""
@@ -111,6 +111,12 @@ class Engine:
         self.last: Tick | None = None
         self.strategy_errors = 0
         """How often the strategy raised; the decision before it was kept."""
+
+    def resources_changed(self, index: Mapping[str, int]) -> None:
+        """Follow what the judge judges from now on; `index` says where a row has each field."""
+        holds = [one.field for one in self.parts.judge.resources if one.kind == "hold"]
+        self._slopes = {field: self._slopes.get(field) or RecentSlope() for field in holds}
+        self._columns = tuple((index[field], slope) for field, slope in self._slopes.items())
 
     def tick(self) -> float:
         """Run one tick and return the seconds until the next one."""
@@ -202,13 +208,15 @@ class Engine:
 
     def _note_limits(self, limits: tuple[LimitState, ...], time: float) -> None:
         note, judge = self.parts.history.note, self.parts.judge
-        for state, old in zip(limits, self._levels, strict=True):
+        for state in limits:
+            name = state.resource.name
+            old = self._levels.get(name, Level.NORMAL)
             if state.level is not old:
                 note(
-                    "level", time, resource=state.resource.name, level=state.level.label,
-                    was=old.label, value=state.value, limit=state.limit, unit=state.resource.unit,
+                    "level", time, resource=name, level=state.level.label, was=old.label,
+                    value=state.measured, limit=state.limit, unit=state.resource.unit,
                 )  # fmt: skip
-        self._levels = tuple([state.level for state in limits])
+        self._levels = {state.resource.name: state.level for state in limits}
         begun = judge.violations_begun - self._violations
         self._violations = judge.violations_begun
         for violation in judge.violations[-begun:] if begun else ():

@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from amptalk.history.least_squares import least_squares_slope
 from amptalk.history.rows import VALUES
 from amptalk.history.tiers import ROWS_KEPT, Tiers
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.sample import INDEX, Sample
+from amptalk.model.sample import BUILT_IN_COLUMNS, Columns, Sample
 
 if TYPE_CHECKING:
     from amptalk.history.window import Window
@@ -30,12 +31,14 @@ EVENTS_KEPT = 4096
 class History:
     """What was seen, for charts, strategies and files."""
 
-    __slots__ = ("_events", "_tiers", "events_dropped", "interval")
+    __slots__ = ("_events", "_tiers", "columns", "events_dropped", "interval")
 
     interval: float
     """The monitoring interval in seconds; rows are at least 0.9 of it apart."""
     events_dropped: int
     """Events that had to go for newer ones."""
+    columns: Columns
+    """The series: what the samples measure, then the application's signals."""
 
     def __init__(self, interval: float = 1.0) -> None:
         if not 0 < interval < math.inf:
@@ -46,6 +49,7 @@ class History:
         self.events_dropped = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         self._tiers = Tiers(interval)
+        self.columns = BUILT_IN_COLUMNS
 
     def __len__(self) -> int:
         """Rows in the finest tier."""
@@ -60,7 +64,7 @@ class History:
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the series."""
-        return tuple(INDEX)
+        return tuple(self.columns.index)
 
     @property
     def events(self) -> tuple[dict[str, Any], ...]:
@@ -83,6 +87,9 @@ class History:
         A sample sooner than the interval (less 10 %) after the last row is no
         row of its own: it counts for the extremes and as the latest value.
         """
+        if sample.columns is not self.columns:
+            self._tiers.expect(len(sample.columns.fields))
+            self.columns = sample.columns
         self._tiers.append(sample)
 
     def note(self, kind: str, time: float, **facts: Any) -> None:
@@ -97,7 +104,7 @@ class History:
         `nan` with fewer than 3 values. Raises `ConfigurationError` for an
         unknown field or a span that is not above 0.
         """
-        position = _position(field, seconds)
+        position = self._position(field, seconds)
         if seconds > self._tiers.covered and not self._tiers.reaches(seconds):
             return self.window(field, seconds).slope
         return least_squares_slope(*self._points(position, seconds))
@@ -108,7 +115,7 @@ class History:
         The newest sample is included when it is no row of its own. Reaches back
         as far as the finest tier. Raises like `slope`.
         """
-        times, found = self._points(_position(field, seconds), seconds)
+        times, found = self._points(self._position(field, seconds), seconds)
         return [(t, v) for t, v in zip(times, found, strict=True) if not math.isnan(v)]
 
     def percentile(self, field: str, percent: float, seconds: float) -> float:
@@ -122,7 +129,7 @@ class History:
         """
         from amptalk.history import reading
 
-        span = reading.Span(field, _position(field, seconds), seconds, self.interval)
+        span = reading.Span(field, self._position(field, seconds), seconds, self.interval)
         if self._tiers.reaches(seconds):
             return reading.window_of_rows(self._tiers, span)
         return reading.window_of_buckets(self._tiers, span)
@@ -131,7 +138,7 @@ class History:
         """Everything kept, as columns of equal length and `None` for missing; see `reading`."""
         from amptalk.history import reading
 
-        return reading.columns(self._tiers, self.interval)
+        return reading.columns(self._tiers, self.columns.fields, self.interval)
 
     def memory_bytes(self) -> int:
         """Bytes that the series take now; events are not included."""
@@ -150,19 +157,19 @@ class History:
             values.append(latest.row[position])
         return times, values
 
+    def _position(self, field: str, seconds: float) -> int:
+        if not seconds > 0:
+            raise ConfigurationError(f"seconds={seconds!r} is not allowed; give more than 0")
+        index = self.columns.index
+        position = index.get(field)
+        if position is None:
+            raise _unknown(field, index)
+        return position
 
-def _position(field: str, seconds: float) -> int:
-    if not seconds > 0:
-        raise ConfigurationError(f"seconds={seconds!r} is not allowed; give more than 0")
-    position = INDEX.get(field)
-    if position is None:
-        raise _unknown(field)
-    return position
 
-
-def _unknown(field: str) -> ConfigurationError:
+def _unknown(field: str, known: Iterable[str]) -> ConfigurationError:
     from difflib import get_close_matches
 
-    close = get_close_matches(field, INDEX, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"known are {', '.join(INDEX)}"
+    close = get_close_matches(field, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"known are {', '.join(known)}"
     return ConfigurationError(f"there is no field {field!r}; {hint}")

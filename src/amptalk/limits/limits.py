@@ -27,7 +27,8 @@ _RESOURCES: dict[str, tuple[Resource, float]] = {
 """Each limit's resource and the largest value that makes sense."""
 
 
-def _checked(name: str, value: object, largest: float, unit: str) -> float:
+def checked_limit(name: str, value: object, largest: float, unit: str) -> float:
+    """The limit as a float; raises `ConfigurationError` unless above 0, up to `largest`."""
     allowed = f"above 0 {unit}"
     if largest < math.inf:
         allowed += f" up to {largest:g} {unit}"
@@ -90,7 +91,7 @@ class ResourceLimits(_Values):
     def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy names it _cls
         """Check every value; `_replace` comes through here too."""
         values = [
-            None if value is None else _checked(name, value, largest, resource.unit)
+            None if value is None else checked_limit(name, value, largest, resource.unit)
             for (name, (resource, largest)), value in zip(_RESOURCES.items(), iterable, strict=True)
         ]
         return tuple.__new__(cls, values)
