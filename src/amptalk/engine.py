@@ -22,7 +22,7 @@ from amptalk.limits.judge import Judge
 from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Ask, Decision, Observation, Strategy
-from amptalk.model.level import Level, LimitState, Violation
+from amptalk.model.level import Level, LimitState, Violation, as_measured
 from amptalk.model.sample import INDEX, Sample
 from amptalk.model.tick import Tick
 from amptalk.telemetry.effectiveness import Effectiveness
@@ -204,7 +204,7 @@ class Engine:
             self._noted = decision
             self._note_shares(decision, sample.time)
         for report in reports:
-            self._note_report(report)
+            self._note_report(report, limits)
 
     def _note_limits(self, limits: tuple[LimitState, ...], time: float) -> None:
         note, judge = self.parts.history.note, self.parts.judge
@@ -236,12 +236,17 @@ class Engine:
                     share=round(share, 4), was=round(noted, 4), reason=allocation.reason,
                 )  # fmt: skip
 
-    def _note_report(self, report: ActionReport) -> None:
+    def _note_report(self, report: ActionReport, limits: tuple[LimitState, ...]) -> None:
         self.parts.effectiveness.report(report)
+        before, after = report.before, report.after
+        for state in limits:
+            if state.resource.minimum and state.resource.name == report.resource:
+                before = as_measured(state.resource, before, state.limit)
+                after = as_measured(state.resource, after, state.limit)
         self.parts.history.note(
             "action", report.started, action=report.action, resource=report.resource,
             unit=report.unit, level=report.level.label, seconds=round(report.seconds, 6),
-            before=report.before, after=report.after, expected=report.expected,
+            before=before, after=after, expected=report.expected,
             verdict=report.verdict.value, detail=report.detail,
         )  # fmt: skip
         for violation in reversed(self.parts.judge.violations):

@@ -10,7 +10,7 @@ import time
 
 from amptalk.config import SCOPES
 from amptalk.manager import ResourceManager
-from amptalk.model.sample import FIELDS, Sample
+from amptalk.model.sample import FIELDS, SIGNALS_AT, Sample
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +63,10 @@ def _text_line(sample: Sample) -> str:
 
 
 def known_values(sample: Sample) -> str:
-    """The short names that have a value, with their units."""
+    """The short names and signals that have a value, with their units."""
+    shown = [*zip(FIELDS[:7], sample.row, strict=False)]
+    shown += zip(sample.columns.signals, sample.row[SIGNALS_AT:], strict=True)
     known = [
-        f"{field.name} {value:.1f} {field.unit}"
-        for field, value in zip(FIELDS[:7], sample.row, strict=False)
-        if not math.isnan(value)
+        f"{field.name} {value:.1f} {field.unit}" for field, value in shown if not math.isnan(value)
     ]
     return "  ".join(known)

@@ -74,11 +74,10 @@ class LimitState(NamedTuple):
     @property
     def told(self) -> str:
         """Value, limit and unit for people: `latency_ms 75 of 60 ms`."""
-        least = "at least " if self.resource.minimum else ""
-        return (
-            f"{self.resource.name} {self.measured:.4g} of {least}{self.limit:.4g} "
-            f"{self.resource.unit}"
-        )
+        resource = self.resource
+        least = "at least " if resource.minimum else ""
+        unit = "" if resource.unit == "1" else f" {resource.unit}"
+        return f"{resource.name} {self.measured:.4g} of {least}{self.limit:.4g}{unit}"
 
 
 class Violation:
