@@ -21,6 +21,7 @@ from amptalk.limits.limits import ResourceLimits
 from amptalk.loop import Loop
 from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
+from amptalk.recommendations import Known, Recommendations
 from amptalk.registry import managers
 from amptalk.sensors.own import own_memory_mb
 from amptalk.sensors.suite import SensorSuite
@@ -112,7 +113,14 @@ class ResourceManager:
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,
         )  # fmt: skip
-        self._engine = Engine(parts, monitoring_interval, (self._listeners.tell,))
+        known = Known(
+            self.history, self.limits, self._effectiveness,
+            lambda: self._sensors.capacity.memory_mb, self._sensors.signals.described,
+        )  # fmt: skip
+        self.recommendations = Recommendations(known)
+        """Which limits and reservations to set, by what was used: `manager.recommendations()`."""
+        listeners = (self._listeners.tell, self.recommendations.follow)
+        self._engine = Engine(parts, monitoring_interval, listeners)
         self._ticking = threading.Lock()
         told = Told(self._sensors.signals, self._judge, self._actuation, self._engine)
         self._signals = Signals(told, clock, self._ticking)
@@ -178,6 +186,7 @@ class ResourceManager:
         self._ticking = threading.Lock()
         self._loop.abandon()
         self._signals.freeze(self._ticking)
+        self.recommendations.forked()
         self._actuation.freeze()
         self._components.freeze()
         self._sensors.close()

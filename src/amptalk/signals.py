@@ -116,7 +116,7 @@ class Signals:
         """What metrics files say of them, by name."""
         return {
             name: {**signal.described._asdict(), "rejected": signal.rejected}
-            for name, signal in self._signals.items()
+            for name, signal in tuple(self._signals.items())
         }
 
     def discard(self) -> None:

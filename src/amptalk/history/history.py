@@ -23,6 +23,7 @@ from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import BUILT_IN_COLUMNS, Columns, Sample
 
 if TYPE_CHECKING:
+    from amptalk.history.buckets import Bucket
     from amptalk.history.window import Window
 
 EVENTS_KEPT = 4096
@@ -133,6 +134,20 @@ class History:
         if self._tiers.reaches(seconds):
             return reading.window_of_rows(self._tiers, span)
         return reading.window_of_buckets(self._tiers, span)
+
+    @property
+    def closed(self) -> int:
+        """Number after the newest bucket of `closed_seconds` that is full; 0 before the first."""
+        return self._tiers.fine.upto
+
+    @property
+    def closed_seconds(self) -> int:
+        """Length of these buckets; a bucket's number times it is its start in monotonic time."""
+        return self._tiers.fine.seconds
+
+    def closed_buckets(self, field: str, first: int) -> list[Bucket]:
+        """Full buckets of a field from number `first` on, oldest first, a day of them at most."""
+        return self._tiers.fine.read(self._position(field, math.inf), first)
 
     def samples(self) -> dict[str, list[float | None]]:
         """Everything kept, as columns of equal length and `None` for missing; see `reading`."""

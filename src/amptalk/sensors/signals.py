@@ -201,6 +201,10 @@ class SignalBoard:
         else:
             self._missing[name] = f"{reason} for {now - self._since[place]:.3g} s"
 
+    def described(self) -> dict[str, Description]:
+        """Those that are declared now, by name; from any thread."""
+        return {signal.described.name: signal.described for signal in self.declared}
+
     def discard(self) -> None:
         """Forget what was recorded while nothing took it: it is too old to be shown as new."""
         for signal in self.declared:
