@@ -199,10 +199,10 @@ def test_declared_while_running_it_is_judged_from_the_next_tick_on() -> None:
     run(one, clock, 3, lambda: None)
     latency = one.signal("latency_ms", limit=60)
     run(one, clock, 1, lambda: latency.record(50.0))
-    assert [state.resource.name for state in one.limit_states] == ["memory", "latency_ms"]
+    assert {state.resource.name for state in one.limit_states} == {"memory", "latency_ms"}
     queue = one.signal("queue", limit=10, kind="hold")
     run(one, clock, 8, lambda: queue.record(5.0 + clock.monotonic() % 5))
-    assert one.limit_states[2].value >= 5.0
+    assert {state.resource.name: state.value for state in one.limit_states}["queue"] >= 5.0
 
 
 def test_a_removed_signal_is_judged_and_kept_no_more_and_its_history_stays() -> None:
@@ -215,7 +215,7 @@ def test_a_removed_signal_is_judged_and_kept_no_more_and_its_history_stays() -> 
     latency.remove()
     run(one, clock, 2, lambda: latency.record(200.0))
     assert batch.value == 32
-    assert one.limit_states == ()
+    assert not one.limit_states
     assert one.violations[0].ended is not None
     assert one.get_current_metrics().missing["latency_ms"] == "the signal was removed"
     assert one.history.window("latency_ms", 60).maximum == 200.0
@@ -251,6 +251,7 @@ def test_managers_share_no_signals() -> None:
     (one, clock), (other, _) = manager(), manager()
     mine: Signal = one.signal("latency_ms", limit=60)
     theirs = other.signal("latency_ms", limit=10, percentile=50)
-    run(one, clock, 1, lambda: (mine.record(20.0), theirs.record(5.0)))
+    theirs.record(5.0)
+    run(one, clock, 1, lambda: mine.record(20.0))
     assert one.limit_states[0].value == 20.0
     assert other.limit_states == ()

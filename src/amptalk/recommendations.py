@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.history.history import History
 from amptalk.limits.limits import RESOURCES, ResourceLimits
-from amptalk.limits.recommendation import Circumstances, Recommendation, Usage, recommend
+from amptalk.limits.usage import Usage
 from amptalk.model.resource import GPU_MEMORY, MEMORY, Resource
 from amptalk.model.signal import Description
 from amptalk.telemetry.effectiveness import Effectiveness
+
+if TYPE_CHECKING:
+    from amptalk.limits.recommendation import Recommendation
 
 
 class Known(NamedTuple):
@@ -63,6 +66,8 @@ class Recommendations:
         By the decayed percentiles of what was seen since this manager was made, the last day
         counting half. Below ten minutes of values there is no limit, and the reason says so.
         """
+        from amptalk.limits.recommendation import Circumstances, recommend
+
         known = self._known
         latest = known.history.latest
         if latest is None:

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from amptalk.limits.recommendation import (
     LEAST_SECONDS,
-    PERIOD,
     Circumstances,
     Recommendation,
-    Usage,
     quiet_limit,
     recommend,
 )
 from amptalk.limits.thresholds import lines_for
+from amptalk.limits.usage import PERIOD, Usage
 from amptalk.model.level import turned
 from amptalk.model.resource import BUILT_IN, CPU, MEMORY, POWER, TEMPERATURE, Resource
 

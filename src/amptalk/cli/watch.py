@@ -10,11 +10,14 @@ import json
 import math
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from amptalk.config import SCOPES
-from amptalk.limits.recommendation import Recommendation
 from amptalk.manager import ResourceManager
 from amptalk.model.sample import FIELDS, SIGNALS_AT, Sample
+
+if TYPE_CHECKING:
+    from amptalk.limits.recommendation import Recommendation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,11 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from amptalk.limits.thresholds import thresholds_for
-from amptalk.limits.usage import DecayingHistogram
+from amptalk.limits.usage import Usage
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY, Resource
 
-PERIOD = 10.0
-"""Seconds that one observation stands for."""
 PEAKS, MEANS = 99.0, 90.0
 """Percent of the peaks that stay quiet under a limit, and of the means within a reservation."""
 LEAST_SECONDS = 600.0
@@ -48,39 +46,6 @@ class Recommendation(NamedTuple):
     reason: str
 
 
-class Usage:
-    """Peaks and means of one resource, ten seconds each."""
-
-    __slots__ = ("_means", "_peaks", "observed_seconds")
-
-    def __init__(self) -> None:
-        self._peaks = DecayingHistogram()
-        self._means = DecayingHistogram()
-        self.observed_seconds = 0.0
-
-    def add(self, now: float, peak: float, mean: float) -> None:
-        """Take what was used in the ten seconds from monotonic `now` on.
-
-        Where the limit is a minimum, the lowest value is the peak.
-        """
-        self._peaks.add(now, peak)
-        self._means.add(now, mean)
-        self.observed_seconds += PERIOD
-
-    def peak(self, *, lowest: bool) -> float:
-        """The peak that `PEAKS` percent do not go beyond."""
-        return self._peaks.not_below(PEAKS) if lowest else self._peaks.not_above(PEAKS)
-
-    @property
-    def mean(self) -> float:
-        """The mean that `MEANS` percent do not exceed."""
-        return self._means.not_above(MEANS)
-
-    def confidence(self, now: float) -> float:
-        """See `Recommendation.confidence`."""
-        return self._peaks.filled(now, PERIOD)
-
-
 class Circumstances(NamedTuple):
     """What else bears on a recommendation."""
 
@@ -100,10 +65,10 @@ def recommend(resource: Resource, usage: Usage, now: float, about: Circumstances
     if seen < LEAST_SECONDS:
         reason = f"watched for {_time(seen)}: {_time(LEAST_SECONDS)} are needed at least"
     else:
-        peak = usage.peak(lowest=resource.minimum)
+        peak = usage.peak(PEAKS, lowest=resource.minimum)
         limit, reason = _limit(resource, peak, about.most)
         if resource.name in _RESERVED:
-            reservation = _rounded(usage.mean)
+            reservation = _rounded(usage.mean(MEANS))
             reason += f"; {_amount(reservation, resource)} were enough {MEANS:g} % of the time"
         if about.held_back_seconds > _HELD_BACK * seen:
             reason += (
@@ -112,7 +77,7 @@ def recommend(resource: Resource, usage: Usage, now: float, about: Circumstances
             )
     return Recommendation(
         resource.name, about.argument, resource.unit, limit, reservation, about.present, seen,
-        usage.confidence(now), reason,
+        usage.filled(now), reason,
     )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ HALF_LIFE = 24 * 3600.0
 """Seconds after which an observation counts half: a day, as loads mostly repeat by the day."""
 GROWTH = 1.02
 """Upper edge of a bucket over its lower one: percentiles err by 2 % of their value at most."""
+PERIOD = 10.0
+"""Seconds that one observation of `Usage` stands for."""
 _LOWEST, _HIGHEST = -1400, 1400
 """Buckets from 1e-12 to 1e12, which is 2800 at most; beyond lies the first or last one."""
 _NOTHING = _LOWEST - 1
@@ -100,3 +102,35 @@ def _bucket(value: float) -> int:
 
 def _edge(bucket: int) -> float:
     return math.pow(GROWTH, bucket)
+
+
+class Usage:
+    """Peaks and means of one resource, ten seconds each."""
+
+    __slots__ = ("_means", "_peaks", "observed_seconds")
+
+    def __init__(self) -> None:
+        self._peaks = DecayingHistogram()
+        self._means = DecayingHistogram()
+        self.observed_seconds = 0.0
+
+    def add(self, now: float, peak: float, mean: float) -> None:
+        """Take what was used in the ten seconds from monotonic `now` on.
+
+        Where the limit is a minimum, the lowest value is the peak.
+        """
+        self._peaks.add(now, peak)
+        self._means.add(now, mean)
+        self.observed_seconds += PERIOD
+
+    def peak(self, percent: float, *, lowest: bool) -> float:
+        """The peak that `percent` of them do not go beyond."""
+        return self._peaks.not_below(percent) if lowest else self._peaks.not_above(percent)
+
+    def mean(self, percent: float) -> float:
+        """The mean that `percent` of them do not exceed."""
+        return self._means.not_above(percent)
+
+    def filled(self, now: float) -> float:
+        """How much was seen of what would count if it had been watched for ever, 0-1."""
+        return self._peaks.filled(now, PERIOD)

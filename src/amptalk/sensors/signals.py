@@ -137,6 +137,8 @@ class SignalBoard:
         self.columns = Columns()
         """Those of a sample, with one for each signal that there ever was."""
         self.declared: tuple[Signal, ...] = ()
+        self.used = False
+        """Whether there ever was one, so that a sample has their columns."""
         self._places: dict[str, int] = {}
         """Name to the place among the signals' columns."""
         self._values: list[float] = []
@@ -171,6 +173,7 @@ class SignalBoard:
             self._since[place] = now
         self._missing[field.name] = "no value recorded yet"
         self.declared = (*self.declared, signal)
+        self.used = True
 
     def drop(self, signal: Signal) -> None:
         """Take nothing more from a signal; its column stays, without values."""

@@ -169,7 +169,7 @@ class SensorSuite:
         if medium or self._throttling.fresh:
             quota = self._container.limits[0].amount
             self._throttling.renew(sample, quota, self._gpu.throttling())
-        if self.signals.columns.signals:
+        if self.signals.used:
             return self.signals.joined(sample, due=rates)
         return sample
 
