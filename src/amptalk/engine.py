@@ -23,7 +23,7 @@ from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Ask, Decision, Observation, Strategy
 from amptalk.model.level import Level, LimitState, Violation, as_measured
-from amptalk.model.sample import INDEX, Sample
+from amptalk.model.sample import Sample
 from amptalk.model.tick import Tick
 from amptalk.telemetry.effectiveness import Effectiveness
 
@@ -101,7 +101,7 @@ class Engine:
         self._listeners = tuple(listeners)
         self._slopes: dict[str, RecentSlope] = {}
         self._columns: tuple[tuple[int, RecentSlope], ...] = ()
-        self.resources_changed(INDEX)
+        self.resources_changed()
         self._last_monotonic = float("nan")
         self._levels: dict[str, Level] = {}
         self._changes = self._violations = 0
@@ -112,11 +112,11 @@ class Engine:
         self.strategy_errors = 0
         """How often the strategy raised; the decision before it was kept."""
 
-    def resources_changed(self, index: Mapping[str, int]) -> None:
-        """Follow what the judge judges from now on; `index` says where a row has each field."""
-        holds = [one.field for one in self.parts.judge.resources if one.kind == "hold"]
-        self._slopes = {field: self._slopes.get(field) or RecentSlope() for field in holds}
-        self._columns = tuple((index[field], slope) for field, slope in self._slopes.items())
+    def resources_changed(self) -> None:
+        """Follow what the judge judges from now on."""
+        holds = self.parts.judge.holds
+        self._slopes = {field: self._slopes.get(field) or RecentSlope() for field, _ in holds}
+        self._columns = tuple((at, self._slopes[field]) for field, at in holds)
 
     def tick(self) -> float:
         """Run one tick and return the seconds until the next one."""

@@ -85,7 +85,7 @@ class Signals:
                 resource, index = described.resource, board.columns.index
                 judge.add(resource, described.limit, index)
                 actuation.watch(resource, described.limit)
-                engine.resources_changed(index)
+                engine.resources_changed()
             if self._forked:
                 signal.freeze()
             self._signals[name] = signal
@@ -102,7 +102,7 @@ class Signals:
             if described.limit is not None:
                 judge.remove(described.name)
                 actuation.unwatch(described.resource)
-                engine.resources_changed(board.columns.index)
+                engine.resources_changed()
 
     def _refuse_by_case(self, name: str) -> None:
         for other in self._told.board.columns.signals:

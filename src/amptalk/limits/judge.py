@@ -26,12 +26,17 @@ class Judge:
     """Judges each sample by every limit; remembers levels and violations.
 
     `limits` pairs resources with limits in their unit, `interval` is the nominal
-    seconds between samples. A value is *fresh* when it was measured since the last
+    seconds between samples, `index` says where a sample's row has each field. A value is *fresh* when it was measured since the last
     judgement; one that is missing or older than three of its periods is *blind* and
     changes no level. While one is missing its state is the same object, tick by tick.
     """
 
-    def __init__(self, limits: Sequence[tuple[Resource, float]], interval: float) -> None:
+    def __init__(
+        self,
+        limits: Sequence[tuple[Resource, float]],
+        interval: float,
+        index: Mapping[str, int] = INDEX,
+    ) -> None:
         self._interval = interval
         self._watches: tuple[LimitWatch, ...] = ()
         self.violations: list[Violation] = []
@@ -40,20 +45,22 @@ class Judge:
         """How many violations there were, those no longer kept included."""
         self.changes = 0
         """Grows with every level that moves and every violation that begins."""
-        self._set([LimitWatch(resource, limit, interval, INDEX) for resource, limit in limits])
+        self._set([LimitWatch(resource, limit, interval, index) for resource, limit in limits])
 
     def _set(self, watches: Sequence[LimitWatch]) -> None:
         self._watches = tuple(watches)
-        self._holds = tuple(watch for watch in watches if watch.is_hold and not watch.sporadic)
+        self._previewed = tuple(watch for watch in watches if watch.is_hold and not watch.sporadic)
         self._by_name = {watch.resource.name: watch for watch in watches}
         self.resources = tuple(watch.resource for watch in watches)
         """The resources judged, in the order of the limits."""
+        self.holds = tuple((watch.field, watch.at) for watch in watches if watch.is_hold)
+        """Fields that `judge` wants to know the growth of, and where a row has them."""
 
     def add(self, resource: Resource, limit: float, index: Mapping[str, int]) -> None:
-        """Judge a signal of the application, too; `index` says where the row has it.
+        """Judge one resource more, such as a signal; `index` says where the row has it now.
 
-        It is not told in every tick, so silence for some of its own periods is no blindness.
-        Raises `ConfigurationError` for a limit out of range.
+        A signal has no value in every tick: silence for some of its own periods, at least
+        15 s, leaves its level as it is and is no blindness. Raises `ConfigurationError` for a limit out of range.
         """
         self._set([*self._watches, LimitWatch(resource, limit, self._interval, index)])
 
@@ -140,7 +147,7 @@ class Judge:
         raises a level.
         """
         highest, row = 0, sample.row
-        for watch in self._holds:
+        for watch in self._previewed:
             value = row[watch.at]
             if value >= watch.floor:
                 highest = max(highest, watch.level_called(value, 1.0, watch.lines.enter))
