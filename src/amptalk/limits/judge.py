@@ -26,9 +26,10 @@ class Judge:
     """Judges each sample by every limit; remembers levels and violations.
 
     `limits` pairs resources with limits in their unit, `interval` is the nominal
-    seconds between samples, `index` says where a sample's row has each field. A value is *fresh* when it was measured since the last
-    judgement; one that is missing or older than three of its periods is *blind* and
-    changes no level. While one is missing its state is the same object, tick by tick.
+    seconds between samples, `index` says where a sample's row has each field. A value
+    is *fresh* when it was measured since the last judgement; one that is missing or older
+    than three of its periods is *blind* and changes no level. While one is missing its
+    state is the same object, tick by tick.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class Judge:
         """Judge one resource more, such as a signal; `index` says where the row has it now.
 
         A signal has no value in every tick: silence for some of its own periods, at least
-        15 s, leaves its level as it is and is no blindness. Raises `ConfigurationError` for a limit out of range.
+        15 s, leaves its level as it is and is no blindness. Raises `ConfigurationError` for a
+        limit out of range.
         """
         self._set([*self._watches, LimitWatch(resource, limit, self._interval, index)])
 
