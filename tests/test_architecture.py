@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "telemetry": {"model", "history"},
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits", "telemetry"},
-    "signals": {"model", "clock", "sensors", "limits", "actuators", "engine"},
+    "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
     "manager": {
         "model", "clock", "config", "loop", "registry", "sensors", "history", "limits",
         "strategies", "actuators", "sharing", "telemetry", "engine", "signals",

@@ -205,6 +205,20 @@ def test_declared_while_running_it_is_judged_from_the_next_tick_on() -> None:
     assert {state.resource.name: state.value for state in one.limit_states}["queue"] >= 5.0
 
 
+def test_before_its_first_sample_a_signal_has_an_empty_history() -> None:
+    one, clock = manager()
+    run(one, clock, 2, lambda: None)
+    one.signal("latency_ms", limit=60)
+    window = one.history.window("latency_ms", 60)
+    assert window.values == ()
+    assert math.isnan(window.maximum)
+    assert one.history.values("latency_ms", 60) == []
+    with pytest.raises(KeyError):  # this sample is from before
+        one.history.latest["latency_ms"]  # type: ignore[index]
+    run(one, clock, 1, lambda: None)
+    assert one.history.window("latency_ms", 60).values == ()
+
+
 def test_a_removed_signal_is_judged_and_kept_no_more_and_its_history_stays() -> None:
     one, clock = manager()
     latency = one.signal("latency_ms", limit=60)

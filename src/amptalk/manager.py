@@ -122,7 +122,9 @@ class ResourceManager:
         listeners = (self._listeners.tell, self.recommendations.follow)
         self._engine = Engine(parts, monitoring_interval, listeners)
         self._ticking = threading.Lock()
-        told = Told(self._sensors.signals, self._judge, self._actuation, self._engine)
+        told = Told(
+            self._sensors.signals, self.history, self._judge, self._actuation, self._engine
+        )  # fmt: skip
         self._signals = Signals(told, clock, self._ticking)
         self.signal = self._signals.declare
         """A number that you know, limited: `latency = manager.signal("latency_ms", limit=60)`."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from amptalk.actuators.actuation import Actuation
 from amptalk.clock import Clock
 from amptalk.engine import Engine
+from amptalk.history.history import History
 from amptalk.limits.judge import Judge
 from amptalk.limits.limits import checked_limit
 from amptalk.model.errors import ConfigurationError
@@ -35,6 +36,7 @@ class Told(NamedTuple):
     """Who is told of a signal that is declared or removed."""
 
     board: SignalBoard
+    history: History
     judge: Judge
     actuation: Actuation
     engine: Engine
@@ -73,7 +75,7 @@ class Signals:
         name with another description.
         """
         described = describe(name, limit, minimum, unit, kind, percentile)
-        board, judge, actuation, engine = self._told
+        board, history, judge, actuation, engine = self._told
         with self._ticking:
             known = self._signals.get(name)
             if known is not None:
@@ -81,6 +83,7 @@ class Signals:
             self._refuse_by_case(name)
             signal = Signal(described, lambda: self._remove(signal))
             board.add(signal, self._now())
+            history.adopt(board.columns)
             if described.limit is not None:
                 resource, index = described.resource, board.columns.index
                 judge.add(resource, described.limit, index)
@@ -93,7 +96,7 @@ class Signals:
 
     def _remove(self, signal: Signal) -> None:
         described = signal.described
-        board, judge, actuation, engine = self._told
+        board, _, judge, actuation, engine = self._told
         with self._ticking:
             if self._signals.get(described.name) is not signal:
                 return

@@ -89,9 +89,16 @@ class History:
         row of its own: it counts for the extremes and as the latest value.
         """
         if sample.columns is not self.columns:
-            self._tiers.expect(len(sample.columns.fields))
-            self.columns = sample.columns
+            self.adopt(sample.columns)
         self._tiers.append(sample)
+
+    def adopt(self, columns: Columns) -> None:
+        """Have a series for each of these columns, which are those there are and more.
+
+        Called when a signal is declared, or by the first sample with it; not during `append`.
+        """
+        self._tiers.expect(len(columns.fields))
+        self.columns = columns
 
     def note(self, kind: str, time: float, **facts: Any) -> None:
         """Keep an event: its kind, its time since the epoch and whatever describes it."""
@@ -169,7 +176,7 @@ class History:
         times, values = tiers.rows.since(latest.monotonic - seconds, most, VALUES + position)
         if not times or latest.monotonic > times[-1]:
             times.append(latest.monotonic)
-            values.append(latest.row[position])
+            values.append(tiers.newest(position))
         return times, values
 
     def _position(self, field: str, seconds: float) -> int:

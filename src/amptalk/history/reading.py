@@ -37,7 +37,7 @@ def window_of_rows(tiers: Tiers, span: Span) -> Window:
         return _window(span, span.interval, [], [], ())
     start = latest.monotonic - span.seconds
     monotonic, wall, values = tiers.rows.since(start, ROWS_KEPT, TIME, VALUES + span.position)
-    newest = latest.row[span.position]
+    newest = tiers.newest(span.position)
     # A fast sample without the value is no gap: fast ticks need not read everything.
     if not monotonic or (latest.monotonic > monotonic[-1] and not math.isnan(newest)):
         monotonic.append(latest.monotonic)

@@ -106,6 +106,11 @@ class Tiers:
         self.rows.expect(values)
         self.values = values
 
+    def newest(self, position: int) -> float:
+        """The value in the newest sample; `nan` for a signal that was declared after it."""
+        row = self.latest.row if self.latest is not None else ()
+        return row[position] if position < len(row) else math.nan
+
     def append(self, sample: Sample) -> None:
         """Take one sample, in order of time."""
         now = sample.monotonic
