@@ -124,7 +124,8 @@ class Signals:
 
     def discard(self) -> None:
         """Forget what was recorded before monitoring started."""
-        self._told.board.discard()
+        with self._ticking:  # a tick takes what it has counted
+            self._told.board.discard()
 
     def freeze(self, ticking: threading.Lock) -> None:
         """Become inert in a forked child."""

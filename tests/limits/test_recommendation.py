@@ -94,6 +94,9 @@ def test_what_cannot_be_had_is_not_recommended() -> None:
     one = recommended(CPU, used([96.0] * 100), most=100.0)
     assert one.limit is None
     assert "a lower one holds work back" in one.reason
+    full = recommended(CPU, used([100.0] * 100), most=100.0)
+    assert full.reservation == 100.0
+    assert "were up to 100 %" in full.reason
     assert one.reservation == pytest.approx(96.0, rel=0.025)
 
 

@@ -65,10 +65,11 @@ def recommend(resource: Resource, usage: Usage, now: float, about: Circumstances
     if seen < LEAST_SECONDS:
         reason = f"watched for {_time(seen)}: {_time(LEAST_SECONDS)} are needed at least"
     else:
-        peak = usage.peak(PEAKS, lowest=resource.minimum)
+        # A bucket's edge may lie beyond what there is.
+        peak = min(about.most, usage.peak(PEAKS, lowest=resource.minimum))
         limit, reason = _limit(resource, peak, about.most)
         if resource.name in _RESERVED:
-            reservation = _rounded(usage.mean(MEANS))
+            reservation = _rounded(min(about.most, usage.mean(MEANS)))
             reason += f"; {_amount(reservation, resource)} were enough {MEANS:g} % of the time"
         if about.held_back_seconds > _HELD_BACK * seen:
             reason += (

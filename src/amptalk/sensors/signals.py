@@ -71,7 +71,7 @@ class Signal:
         self.discard()
 
     def discard(self) -> None:
-        """Forget what was recorded and not yet taken."""
+        """Forget what was recorded and not yet taken; not while `take` runs."""
         self._values.clear()
 
     def take(self) -> tuple[float, str]:
