@@ -14,12 +14,12 @@ from amptalk.limits.limits import ResourceLimits
 from amptalk.model.sample import Columns, Field, Sample
 from amptalk.model.signal import Description
 from amptalk.recommendations import Known, Recommendations
-from amptalk.telemetry.effectiveness import Effectiveness
 
 SIGNALS = {
     "latency_ms": Description("latency_ms", "ms", 60.0, False, "rate", 95.0),
     "fps": Description("fps", "1/s", 25.0, True, "rate", 95.0),
 }
+HELD_BACK = {"memory": 0.0, "latency_ms": 300.0, "fps": 0.0}
 COLUMNS = Columns(tuple(Field(one.name, one.unit) for one in SIGNALS.values()))
 
 
@@ -32,7 +32,7 @@ def sample(at: float, **values: float) -> Sample:
 
 def following(history: History) -> Recommendations:
     limits = ResourceLimits(max_memory_mb=2000)
-    known = Known(history, limits, Effectiveness("dynamic"), lambda: 4000.0, lambda: SIGNALS)
+    known = Known(history, limits, lambda name: HELD_BACK[name], lambda: 4000.0, lambda: SIGNALS)
     return Recommendations(known)
 
 
@@ -55,6 +55,8 @@ def test_each_resource_with_values_is_told_with_its_argument_and_its_present_lim
     assert memory.limit == pytest.approx(903.0 / 0.75, rel=0.025)
     assert memory.reservation == pytest.approx(901.5, rel=0.025)
     assert (latency.argument, latency.present) == ("limit", 60.0)
+    assert "5 min of work were held back" in latency.reason
+    assert "held back" not in memory.reason + fps.reason
     assert latency.limit == pytest.approx(43.0 / 0.85, rel=0.025)
     assert (fps.argument, fps.unit) == ("minimum", "1/s")
     assert fps.limit == pytest.approx(27.0 * 0.85, rel=0.025)

@@ -114,7 +114,8 @@ class ResourceManager:
             self._actuation, self._components, self._effectiveness,
         )  # fmt: skip
         known = Known(
-            self.history, self.limits, self._effectiveness,
+            self.history, self.limits,
+            lambda name: self._effectiveness.outcome(name).work_reduced_seconds,
             lambda: self._sensors.capacity.memory_mb, self._sensors.signals.described,
         )  # fmt: skip
         self.recommendations = Recommendations(known)

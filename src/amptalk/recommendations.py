@@ -16,7 +16,6 @@ from amptalk.limits.limits import RESOURCES, ResourceLimits
 from amptalk.limits.usage import Usage
 from amptalk.model.resource import GPU_MEMORY, MEMORY, Resource
 from amptalk.model.signal import Description
-from amptalk.telemetry.effectiveness import Effectiveness
 
 if TYPE_CHECKING:
     from amptalk.limits.recommendation import Recommendation
@@ -27,7 +26,8 @@ class Known(NamedTuple):
 
     history: History
     limits: ResourceLimits
-    effectiveness: Effectiveness
+    held_back: Callable[[str], float]
+    """Seconds of full work that were held back for a resource, by its name."""
     memory_mb: Callable[[], float]
     """What memory can be used at most."""
     signals: Callable[[], Mapping[str, Description]]
@@ -80,7 +80,7 @@ class Recommendations:
                     subject.resource, usage, latest.monotonic,
                     Circumstances(
                         subject.argument, subject.present, self._most(subject),
-                        known.effectiveness.outcome(subject.resource.name).work_reduced_seconds,
+                        known.held_back(subject.resource.name),
                     ),
                 )
                 for subject in self._subjects()
