@@ -36,8 +36,8 @@ class TimeToLimit(float):
         self.earliest, self.latest = earliest, latest
         return self
 
-    def __getnewargs__(self) -> tuple[float, float, float]:  # copied and pickled by these
-        return float(self), self.earliest, self.latest
+    def __reduce__(self) -> tuple[type[TimeToLimit], tuple[float, float, float]]:
+        return TimeToLimit, (float(self), self.earliest, self.latest)
 
     def __repr__(self) -> str:
         return f"TimeToLimit({float(self)!r}, earliest={self.earliest!r}, latest={self.latest!r})"
