@@ -62,6 +62,7 @@ class StepWise:
         self._last = math.nan
 
     def __call__(self, value: float, limit: float, share: float) -> float:
+        """The next share."""
         rise = 0.0 if math.isnan(self._last) else value - self._last
         self._last = value
         if value >= 0.98 * limit:
@@ -78,6 +79,7 @@ class FixedPid:
         self._last = math.nan
 
     def __call__(self, value: float, limit: float, _share: float) -> float:
+        """The next share."""
         error = 0.97 - value / limit
         slope = 0.0 if math.isnan(self._last) else error - self._last
         self._last = error

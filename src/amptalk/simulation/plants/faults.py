@@ -142,27 +142,31 @@ class DeadTime(Wrapped):
 class Firmware(Wrapped):
     """A device that guards itself: its firmware slows it down whatever was allocated.
 
-    After a step that ended beyond the limit it allows `cut` of what ran then, but at
-    least 0.1; after any other it allows `recovers` more each second. So "no control"
-    costs work there instead of breaking the device.
+    After `after` seconds in a row beyond the limit it allows `cut` of what ran then, at least
+    0.1, for `lasts` seconds, as the brake of an accelerator does on over-current. So "no
+    control" costs work there instead of breaking the device.
     """
 
     _FLOOR = 0.1
 
-    def __init__(self, plant: Plant, cut: float = 0.5, recovers: float = 0.05) -> None:
-        self._cut = cut
-        self._recovers = recovers * plant.period
+    def __init__(
+        self, plant: Plant, *, after: float = 3.0, cut: float = 0.5, lasts: float = 10.0
+    ) -> None:
+        self._after, self._cut, self._lasts = after, cut, lasts
         super().__init__(plant)
 
     def _begin(self) -> None:
         self._allowed = 1.0
+        self._over = self._left = 0
 
     def step(self, allocation: float) -> PlantState:
         """Run for one period with no more than the firmware allows."""
-        share = min(allocation, self._allowed)
+        share = min(allocation, self._allowed) if self._left else allocation
+        self._left = max(0, self._left - 1)
         state = super().step(share)
-        if state.level > self.limit:
+        self._over = self._over + 1 if state.level > self.limit else 0
+        if self._over >= self._steps(self._after):
             self._allowed = max(self._FLOOR, self._cut * share)
-        else:
-            self._allowed = min(1.0, self._allowed + self._recovers)
+            self._left = self._steps(self._lasts)
+            self._over = 0
         return state

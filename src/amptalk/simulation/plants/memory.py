@@ -13,8 +13,8 @@ class Memory(SeededPlant):
         d used/dt = leak · allocation − drain · (used − 250)      (plus a random walk)
         level = used + sawtooth · (seconds mod 40) / 40
 
-    in MB. `leak` differs from seed to seed (10-16 MB/s for full work) and is `worse` times
-    as much from `worse_at` on. The sensor adds Gaussian noise and tells whole MB.
+    in MB. `leak` differs from seed to seed (10-16 MB/s for full work) and is `worse`
+    times as much from `changes_at` seconds on. The sensor adds Gaussian noise and tells whole MB.
     Work is the allocation.
     """
 
@@ -29,12 +29,12 @@ class Memory(SeededPlant):
         drain: float = 0.012,
         sawtooth: float = 25.0,
         worse: float = 1.6,
-        worse_at: float = 900.0,
+        changes_at: float = 900.0,
         walk: float = 1.0,
         noise: float = 2.0,
     ) -> None:
         self._leaks, self._drain, self._sawtooth = leak, drain, sawtooth
-        self._worse, self._worse_at = worse, worse_at
+        self._worse, self._changes_at = worse, changes_at
         self._walk, self._noise = walk, noise
         super().__init__(period)
 
@@ -46,7 +46,7 @@ class Memory(SeededPlant):
     @property
     def leak(self) -> float:
         """MB a second that full work takes."""
-        return self._leak * (self._worse if self.seconds >= self._worse_at else 1.0)
+        return self._leak * (self._worse if self.seconds >= self._changes_at else 1.0)
 
     def _move(self, allocation: float, dt: float) -> tuple[float, float, float]:
         walk = self._random.gauss(0.0, self._walk * math.sqrt(dt))

@@ -6,11 +6,14 @@ from amptalk.simulation.plants.seeded import LEAST, SeededPlant
 
 
 class Queue(SeededPlant):
-    """Latency of a server with a fixed concurrency, of which a neighbour takes a part half-way.
+    """Latency of a server with a fixed concurrency, of which a neighbour takes a part later.
 
-    in flight = most · allocation; latency = unloaded · max(1, in flight / capacity), in ms;
-    work = min(in flight, capacity) / the capacity at the start. The sensor tells the mean of
-    a few requests: the latency times a log-normal factor (`noise` is its sigma).
+        in flight = most · allocation
+        latency = unloaded · max(1, in flight / capacity)
+        work = min(in flight, capacity) / the capacity at the start
+
+    in ms. From `changes_at` seconds on the share `taken` of the capacity is gone. The sensor
+    tells the mean of a few requests: the latency times a log-normal factor with sigma `noise`.
     """
 
     resource = "latency_ms"
@@ -24,11 +27,11 @@ class Queue(SeededPlant):
         most: float = 64.0,
         unloaded: float = 30.0,
         taken: float = 0.4,
-        taken_at: float = 900.0,
+        changes_at: float = 900.0,
         noise: float = 0.06,
     ) -> None:
         self._capacity, self._most, self._unloaded = capacity, most, unloaded
-        self._taken, self._taken_at = taken, taken_at
+        self._taken, self._changes_at = taken, changes_at
         self._noise = noise
         super().__init__(period)
 
@@ -38,7 +41,7 @@ class Queue(SeededPlant):
     @property
     def capacity(self) -> float:
         """Requests that are worked on at a time."""
-        left = 1.0 - self._taken if self.seconds >= self._taken_at else 1.0
+        left = 1.0 - self._taken if self.seconds >= self._changes_at else 1.0
         return self._capacity * left
 
     def _move(self, allocation: float, dt: float) -> tuple[float, float, float]:  # noqa: ARG002

@@ -11,7 +11,7 @@ _INNER = 0.1
 
 
 class Thermal(SeededPlant):
-    """Two-node RC network of a passively cooled computer; the air gets warmer half-way.
+    """Two-node RC network of a passively cooled computer; the air gets warmer later on.
 
     With die and board temperature D and B in °C, resistances in K/W, capacities in J/K:
 
@@ -20,7 +20,8 @@ class Thermal(SeededPlant):
         dB/dt = ((D − B)/to_board − (B − air)/to_air) / board
 
     The level is D; the sensor adds Gaussian noise and tells tenths. Both resistances
-    differ by up to ±20 % from seed to seed. Work is the allocation.
+    differ by up to ±20 % from seed to seed. The air is 25 °C and `warmer` than that from
+    `changes_at` seconds on. Work is the allocation.
     """
 
     resource = "temperature_celsius"
@@ -37,13 +38,13 @@ class Thermal(SeededPlant):
         idle: float = 2.0,
         dynamic: float = 5.5,
         warmer: float = 10.0,
-        warmer_at: float = 900.0,
+        changes_at: float = 900.0,
         noise: float = 0.3,
     ) -> None:
         self._resistances = to_board, to_air
         self._die_capacity, self._board_capacity = die, board
         self._idle, self._dynamic = idle, dynamic
-        self._warmer, self._warmer_at = warmer, warmer_at
+        self._warmer, self._changes_at = warmer, changes_at
         self._noise = noise
         super().__init__(period)
 
@@ -58,7 +59,7 @@ class Thermal(SeededPlant):
     @property
     def air(self) -> float:
         """°C."""
-        return 25.0 + (self._warmer if self.seconds >= self._warmer_at else 0.0)
+        return 25.0 + (self._warmer if self.seconds >= self._changes_at else 0.0)
 
     def _move(self, allocation: float, dt: float) -> tuple[float, float, float]:
         watts = self._idle + self._dynamic * math.pow(allocation, 2.2)
