@@ -37,7 +37,9 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert "violation: temperature over 80 °C" in said
     assert "temperature allocation" in said
     assert "missing: device.power_watts: a recording does not hold" in said
-    assert "predictive: temperature over its limit" in said
+    assert "warning: temperature 74.5 of 80 °C, 80.5 °C expected: over its limit in" in said
+    assert "predictive: temperature over its limit for 40.0 s, breaches 1 (warned of 1)" in said
+    assert "a recording does not react" in said
 
 
 def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +57,25 @@ def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixtur
     assert lines[-1]["summary"]["violations"][0]["resource"] == "temperature"
     assert lines[-1]["summary"]["joules"] == pytest.approx(5280.0)
     assert len(lines) == 49 + 2
+
+
+def test_what_a_strategy_would_have_done_is_told_for_each_strategy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = str(HERE / "raspberry-pi-5")
+    assert main(["replay", folder, "--max-temp-celsius", "80", "--strategy", "dynamic"]) == 0
+    said = capsys.readouterr().out
+    assert "warning:" not in said, "it only reacts"
+    assert "breaches 1 (warned of 0)" in said
+    assert "would have held back" in said
+    assert main(["replay", folder, "--json", "--max-temp-celsius", "80", "--strategy",
+                 "predictive"]) == 0  # fmt: skip
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (warned,) = lines[-1]["summary"]["warnings"]
+    assert warned["resource"] == "temperature"
+    assert warned["at"] < lines[-1]["summary"]["violations"][0]["started"]
+    assert [one for line in lines[1:-1] for one in line["warnings"]] == [warned]
+    assert any(line["allocations"][0]["share"] < 0.5 for line in lines[1:-1])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from amptalk.limits.limits import ResourceLimits
 if TYPE_CHECKING:
     from amptalk.sensors.recorded.format import About
     from amptalk.simulation.replay import Moment, Replay, Summary
+    from amptalk.simulation.warned import Warned
 
 _LIMITS = ResourceLimits._fields
 
@@ -63,6 +64,7 @@ def _as_json(replay: Replay) -> None:
                     },
                     "allocations": [one._asdict() for one in moment.tick.decision.allocations],
                     "events": moment.events,
+                    "warnings": moment.warnings,
                 }
             )
         )
@@ -97,6 +99,8 @@ def _as_text(replay: Replay) -> None:
         write(f"{moment.seconds:8.1f} s  {known_values(moment.tick.sample)}\n")
         for event in moment.events:
             write(f"{'':12s}{_event(event)}\n")
+        for warned in moment.warnings:
+            write(f"{'':12s}{_warning(warned)}\n")
         if moment.throttling.reasons != slower:
             slower = moment.throttling.reasons
             write(f"{'':12s}{_throttling(moment, replay.about.started)}\n")
@@ -127,6 +131,15 @@ def _event(event: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in event.items() if key != "time")
 
 
+def _warning(warned: Warned) -> str:
+    soon = f" in {warned.seconds:.0f} s" if math.isfinite(warned.seconds) else ""
+    return (
+        f"warning: {warned.resource} {warned.measured:.1f} of {warned.limit:g} {warned.unit}, "
+        f"{warned.expected:.1f} {warned.unit} expected: over its limit{soon} with a probability "
+        f"of {warned.probability:.0%}"
+    )
+
+
 def _throttling(moment: Moment, started: float) -> str:
     verdict = moment.throttling
     if not verdict.reasons or verdict.since is None:
@@ -155,12 +168,25 @@ def _summary(summary: Summary, about: About) -> str:
             f"{violation.started - about.started:.1f} s for {violation.seconds_over:.1f} s, "
             f"peak {violation.peak:.1f} {violation.unit}"
         )
-    for name, one in summary.effectiveness["limits"].items():
+    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
+    return "\n".join(lines + _effectiveness(summary)) + "\n"
+
+
+def _effectiveness(summary: Summary) -> list[str]:
+    """What the strategy would have warned of and done, a line a limit."""
+    name, limits = summary.effectiveness["strategy"], summary.effectiveness["limits"]
+    lines = [
+        f"{name}: {resource} over its limit for {one['seconds_over']:.1f} s, breaches "
+        f"{one['breaches']} (warned of {one['breaches_warned']}), false warnings "
+        f"{one['warnings_false']}; would have held back {one['work_reduced_seconds']:.1f} s of "
+        f"full work in {one['changes_per_minute']:.2f} changes of full range a minute"
+        for resource, one in limits.items()
+    ]
+    if lines:
         lines.append(
-            f"{summary.effectiveness['strategy']}: {name} over its limit for "
-            f"{one['seconds_over']:.1f} s, work held back {one['work_reduced_seconds']:.1f} s"
+            "a recording does not react: the values are those recorded, whatever was decided"
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _missing(summary: Summary) -> list[str]:
