@@ -306,6 +306,29 @@ def test_a_plant_that_returns_nonsense_stops_the_run_with_the_step_named(returne
         simulate(Broken(), Scripted(0.5), steps=5)
 
 
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("reset", r"raised in reset\(0\)"),
+        ("join", r"raised in join\("),
+        ("oracle", r"raised in oracle\(\) before step 0"),
+    ],
+)
+def test_what_else_a_plant_may_have_is_named_when_it_raises(method: str, said: str) -> None:
+    def broken(*_: object) -> float:
+        raise ValueError("no")
+
+    plant = Straight()
+    setattr(plant, method, broken)
+    with pytest.raises(SimulationError, match=said):
+        simulate(plant, "dynamic", steps=3)
+    for wrong in (math.nan, -1.0, math.inf):
+        plant = Straight()
+        plant.oracle = lambda wrong=wrong: wrong  # type: ignore[attr-defined]
+        with pytest.raises(SimulationError, match="0 or more"):
+            simulate(plant, "dynamic", steps=3)
+
+
 def test_a_plant_or_a_strategy_that_raises_stops_the_run_with_its_error() -> None:
     class Raising(Straight):
         def step(self, allocation: float) -> PlantState:

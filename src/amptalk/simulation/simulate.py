@@ -70,7 +70,9 @@ class _Simulation:
         self._plant: Any = plant
         self._name = getattr(plant, "name", None) or type(plant).__name__
         self._steps = steps
-        _begin(plant, seed)
+        _check(plant)
+        if hasattr(plant, "reset"):
+            self._ask("reset", seed)
         self._period = period = _period(plant)
         self._coupled, limits = _limits(plant)
         self._clock = VirtualClock()
@@ -85,7 +87,7 @@ class _Simulation:
         self._effectiveness = Effectiveness(self._strategy.name)
         components = ComponentBook(limits, InlineRunner())
         if hasattr(plant, "join"):
-            plant.join(components.register)
+            self._ask("join", components.register)
         parts = Parts(
             self._sensors, self._history, self._judge, self._strategy,
             self._actuators, components, self._effectiveness,
@@ -94,12 +96,12 @@ class _Simulation:
         self._series = tuple(Series(r.name, r.unit, limit) for r, limit in limits)
 
     def run(self) -> SimulationResult:
-        step, clock, oracle = self._step, self._clock, getattr(self._plant, "oracle", None)
-        could = array("d") if callable(oracle) else None
+        step, clock = self._step, self._clock
+        could = array("d") if hasattr(self._plant, "oracle") else None
         shares: tuple[float, ...] = (1.0,) * len(self._names)
         for number in range(self._steps):
-            if oracle is not None and could is not None:
-                could.append(oracle())
+            if could is not None:
+                could.append(self._most(number))
             states = step(number, shares)
             now = clock.advance(self._period)
             self._sensors.measured = tuple([state.measured for state in states])
@@ -113,6 +115,28 @@ class _Simulation:
             self._keep(states, shares)
             shares = self._shares(number)
         return self._result(could)
+
+    def _ask(self, method: str, given: object) -> None:
+        try:
+            getattr(self._plant, method)(given)
+        except Exception as error:
+            raise SimulationError(
+                f"plant {self._name} raised in {method}({given!r}): {error!r}"
+            ) from error
+
+    def _most(self, number: int) -> float:
+        try:
+            most = float(self._plant.oracle())
+        except Exception as error:
+            raise SimulationError(
+                f"plant {self._name} raised in oracle() before step {number}: {error!r}"
+            ) from error
+        if not 0.0 <= most < math.inf:
+            raise SimulationError(
+                f"plant {self._name} answered oracle() with {most!r} before step {number}: give "
+                "the most work the step could do within the limit, 0 or more"
+            )
+        return most
 
     def _step(self, number: int, shares: tuple[float, ...]) -> tuple[PlantState, ...]:
         given = shares if self._coupled else shares[0]
@@ -184,7 +208,7 @@ class _Outspoken:
             raise
 
 
-def _begin(plant: Any, seed: int) -> None:
+def _check(plant: Any) -> None:
     if isinstance(plant, type):
         raise ConfigurationError(f"{plant!r} is a class: give a plant, such as {plant.__name__}()")
     lacking = [name for name in ("resource", "limit", "period", "step") if not hasattr(plant, name)]
@@ -193,8 +217,6 @@ def _begin(plant: Any, seed: int) -> None:
             f"{plant!r} is no plant: it lacks {', '.join(lacking) or 'a step that can be called'}; "
             "give an object with resource, limit, period and step(allocation)"
         )
-    if hasattr(plant, "reset"):
-        plant.reset(seed)
 
 
 def _period(plant: Any) -> float:
