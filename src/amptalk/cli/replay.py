@@ -168,25 +168,17 @@ def _summary(summary: Summary, about: About) -> str:
             f"{violation.started - about.started:.1f} s for {violation.seconds_over:.1f} s, "
             f"peak {violation.peak:.1f} {violation.unit}"
         )
-    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
-    return "\n".join(lines + _effectiveness(summary)) + "\n"
-
-
-def _effectiveness(summary: Summary) -> list[str]:
-    """What the strategy would have warned of and done, a line a limit."""
-    name, limits = summary.effectiveness["strategy"], summary.effectiveness["limits"]
-    lines = [
-        f"{name}: {resource} over its limit for {one['seconds_over']:.1f} s, breaches "
-        f"{one['breaches']} (warned of {one['breaches_warned']}), false warnings "
-        f"{one['warnings_false']}; would have held back {one['work_reduced_seconds']:.1f} s of "
-        f"full work in {one['changes_per_minute']:.2f} changes of full range a minute"
-        for resource, one in limits.items()
-    ]
-    if lines:
+    for name, one in summary.effectiveness["limits"].items():
         lines.append(
-            "a recording does not react: the values are those recorded, whatever was decided"
+            f"{summary.effectiveness['strategy']}: {name} over its limit for "
+            f"{one['seconds_over']:.1f} s, work held back {one['work_reduced_seconds']:.1f} s"
         )
-    return lines
+    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
+    if summary.effectiveness["limits"]:
+        lines.append(
+            "a recording does not react: work is held back on paper, values are as recorded"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _missing(summary: Summary) -> list[str]:
