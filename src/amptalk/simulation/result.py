@@ -186,6 +186,9 @@ class SimulationResult:
     def _sum(self, column: str) -> float:
         return sum(sum(getattr(one, column)) for one in self.by_resource.values())
 
+    def __repr__(self) -> str:
+        return f"<SimulationResult: {self}>"
+
     def __str__(self) -> str:
         lost = self.work_lost
         paid = f"{self.work_refused:.1%} of the demand refused"

@@ -72,7 +72,7 @@ class _Simulation:
         self._steps = steps
         _check(plant)
         if hasattr(plant, "reset"):
-            self._ask("reset", seed)
+            self._ask(f"reset({seed!r})", "reset", seed)
         self._period = period = _period(plant)
         self._coupled, limits = _limits(plant)
         self._clock = VirtualClock()
@@ -87,7 +87,7 @@ class _Simulation:
         self._effectiveness = Effectiveness(self._strategy.name)
         components = ComponentBook(limits, InlineRunner())
         if hasattr(plant, "join"):
-            self._ask("join", components.register)
+            self._ask("join", "join", components.register)
         parts = Parts(
             self._sensors, self._history, self._judge, self._strategy,
             self._actuators, components, self._effectiveness,
@@ -116,36 +116,24 @@ class _Simulation:
             shares = self._shares(number)
         return self._result(could)
 
-    def _ask(self, method: str, given: object) -> None:
+    def _ask(self, what: str, method: str, *given: object) -> Any:
         try:
-            getattr(self._plant, method)(given)
+            return getattr(self._plant, method)(*given)
         except Exception as error:
-            raise SimulationError(
-                f"plant {self._name} raised in {method}({given!r}): {error!r}"
-            ) from error
+            raise SimulationError(f"plant {self._name} raised in {what}: {error!r}") from error
 
     def _most(self, number: int) -> float:
-        try:
-            most = float(self._plant.oracle())
-        except Exception as error:
-            raise SimulationError(
-                f"plant {self._name} raised in oracle() before step {number}: {error!r}"
-            ) from error
-        if not 0.0 <= most < math.inf:
+        most = self._ask(f"oracle() before step {number}", "oracle")
+        if not isinstance(most, Real) or not 0.0 <= float(most) < math.inf:
             raise SimulationError(
                 f"plant {self._name} answered oracle() with {most!r} before step {number}: give "
                 "the most work the step could do within the limit, 0 or more"
             )
-        return most
+        return float(most)
 
     def _step(self, number: int, shares: tuple[float, ...]) -> tuple[PlantState, ...]:
         given = shares if self._coupled else shares[0]
-        try:
-            told = self._plant.step(given)
-        except Exception as error:
-            raise SimulationError(
-                f"plant {self._name} raised in step {number} with allocation {given}: {error!r}"
-            ) from error
+        told = self._ask(f"step {number} with allocation {given}", "step", given)
         states = cast("tuple[PlantState, ...]", told if self._coupled else (told,))
         if self._coupled and (not isinstance(told, tuple) or len(told) != len(shares)):
             raise SimulationError(
