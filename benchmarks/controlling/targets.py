@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from controlling.running import COMBINED, Figures, Table
-from controlling.telling import TRIFLE, costs_more, means, regret, rows, seconds, worse_than
+from controlling.telling import TRIFLE, costs_more, means, pair, regret, rows, seconds, worse_than
 
 _PER_PLANT = {
     "thermal": (0.05, 0.5), "GPU power": (6.0, 3.0), "memory": (0.2, 0.5),
@@ -116,7 +116,8 @@ def _longer(table: Table, name: str) -> tuple[str, bool]:
 
 def _told(table: Table, name: str, plant: str) -> tuple[str, bool]:
     figures: Figures = table[plant][name].median
-    return f"{figures.over:.1f}, {figures.peak:.0f}", figures.over <= 1.0 and figures.peak <= 10.0
+    met = figures.over <= 1.0 and figures.peak <= 10.0
+    return f"{pair(figures)}, peak {figures.peak:.0f}", met
 
 
 def _harm(table: Table, name: str) -> tuple[str, bool]:
