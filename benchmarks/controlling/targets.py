@@ -12,6 +12,7 @@ _PER_PLANT = {
     "thermal": (0.05, 0.5), "GPU power": (6.0, 3.0), "memory": (0.2, 0.5),
     "bursty CPU": (1.5, 3.0), "queue": (0.2, 0.5),
 }  # fmt: skip
+"""Time over / work lost; a target of 0 is met by what rounds to it."""
 _THERMAL_LIMIT = 80.0
 _LONGEST_DECISION = 50.0
 
@@ -88,7 +89,6 @@ def _pair(table: Table, name: str, over: float, lost: float) -> tuple[str, bool]
     if not all(name in outcomes for outcomes in table.values()):
         return "not run", True
     measured = means(outcomes[name] for outcomes in table.values())
-    # A target of 0 is met by what rounds to it.
     return f"{measured[0]:.1f} / {measured[1]:.1f}", measured[0] <= over and measured[1] <= lost
 
 
