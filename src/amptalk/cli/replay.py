@@ -162,6 +162,9 @@ def _summary(summary: Summary, about: About) -> str:
         lines.append("slower: never seen")
     lines += [f"cannot be seen: {cause}" for cause in summary.unknown]
     lines += _missing(summary)
+    if summary.effectiveness["limits"]:
+        lines.append("values are as recorded: they do not react to what is held back on paper")
+    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
     for violation in summary.violations:
         lines.append(
             f"violation: {violation.resource} over {violation.limit:g} {violation.unit} from "
@@ -172,11 +175,6 @@ def _summary(summary: Summary, about: About) -> str:
         lines.append(
             f"{summary.effectiveness['strategy']}: {name} over its limit for "
             f"{one['seconds_over']:.1f} s, work held back {one['work_reduced_seconds']:.1f} s"
-        )
-    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
-    if summary.effectiveness["limits"]:
-        lines.append(
-            "a recording does not react: work is held back on paper, values are as recorded"
         )
     return "\n".join(lines) + "\n"
 
