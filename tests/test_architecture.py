@@ -30,9 +30,12 @@ ALLOWED: dict[str, set[str]] = {
     "actuators": {"model", "clock", "limits"},
     "telemetry": {"model", "history"},
     "engine": {"model", "history", "limits", "telemetry"},
+    "recommendations": {"model", "history", "limits"},
+    "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
     "manager": {
         "model", "clock", "config", "loop", "registry", "sensors", "history", "limits",
-        "strategies", "actuators", "sharing", "telemetry", "engine",
+        "strategies", "actuators", "sharing", "telemetry", "engine", "signals",
+        "recommendations",
     },
     "simulation": {
         "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",

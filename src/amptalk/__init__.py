@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from amptalk.history.files import load_metrics as load_metrics
     from amptalk.history.history import History as History
     from amptalk.limits.limits import ResourceLimits as ResourceLimits
+    from amptalk.limits.recommendation import Recommendation as Recommendation
     from amptalk.manager import ResourceManager as ResourceManager
     from amptalk.model.action import ActionReport as ActionReport
     from amptalk.model.action import Verdict as Verdict
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from amptalk.model.level import Violation as Violation
     from amptalk.model.resource import Resource as Resource
     from amptalk.model.sample import Sample as Sample
+    from amptalk.sensors.signals import Signal as Signal
 
 _HOME = {
     "ActionReport": "model.action",
@@ -52,11 +54,13 @@ _HOME = {
     "NestedAdmissionError": "model.errors",
     "NeverFitsError": "model.errors",
     "Observation": "model.decision",
+    "Recommendation": "limits.recommendation",
     "Resource": "model.resource",
     "ResourceLimits": "limits.limits",
     "ResourceManager": "manager",
     "Sample": "model.sample",
     "ScopeError": "model.errors",
+    "Signal": "sensors.signals",
     "Strategy": "model.decision",
     "Verdict": "model.action",
     "Violation": "model.level",

@@ -22,8 +22,8 @@ from amptalk.limits.judge import Judge
 from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Ask, Decision, Observation, Strategy
-from amptalk.model.level import Level, LimitState, Violation
-from amptalk.model.sample import INDEX, Sample
+from amptalk.model.level import Level, LimitState, Violation, as_measured
+from amptalk.model.sample import Sample
 from amptalk.model.tick import Tick
 from amptalk.telemetry.effectiveness import Effectiveness
 
@@ -99,11 +99,11 @@ class Engine:
         self.parts = parts
         self._interval = interval
         self._listeners = tuple(listeners)
-        resources = parts.judge.resources
-        self._slopes = {one.field: RecentSlope() for one in resources if one.kind == "hold"}
-        self._columns = tuple((INDEX[field], recent) for field, recent in self._slopes.items())
+        self._slopes: dict[str, RecentSlope] = {}
+        self._columns: tuple[tuple[int, RecentSlope], ...] = ()
+        self.resources_changed()
         self._last_monotonic = float("nan")
-        self._levels = (Level.NORMAL,) * len(resources)
+        self._levels: dict[str, Level] = {}
         self._changes = self._violations = 0
         self._noted: Decision | None = None
         """The decision whose shares were last compared with the noted ones."""
@@ -111,6 +111,12 @@ class Engine:
         self.last: Tick | None = None
         self.strategy_errors = 0
         """How often the strategy raised; the decision before it was kept."""
+
+    def resources_changed(self) -> None:
+        """Follow what the judge judges from now on."""
+        holds = self.parts.judge.holds
+        self._slopes = {field: self._slopes.get(field) or RecentSlope() for field, _ in holds}
+        self._columns = tuple((at, self._slopes[field]) for field, at in holds)
 
     def tick(self) -> float:
         """Run one tick and return the seconds until the next one."""
@@ -198,17 +204,19 @@ class Engine:
             self._noted = decision
             self._note_shares(decision, sample.time)
         for report in reports:
-            self._note_report(report)
+            self._note_report(report, limits)
 
     def _note_limits(self, limits: tuple[LimitState, ...], time: float) -> None:
         note, judge = self.parts.history.note, self.parts.judge
-        for state, old in zip(limits, self._levels, strict=True):
+        for state in limits:
+            name = state.resource.name
+            old = self._levels.get(name, Level.NORMAL)
             if state.level is not old:
                 note(
-                    "level", time, resource=state.resource.name, level=state.level.label,
-                    was=old.label, value=state.value, limit=state.limit, unit=state.resource.unit,
+                    "level", time, resource=name, level=state.level.label, was=old.label,
+                    value=state.measured, limit=state.limit, unit=state.resource.unit,
                 )  # fmt: skip
-        self._levels = tuple([state.level for state in limits])
+        self._levels = {state.resource.name: state.level for state in limits}
         begun = judge.violations_begun - self._violations
         self._violations = judge.violations_begun
         for violation in judge.violations[-begun:] if begun else ():
@@ -228,12 +236,17 @@ class Engine:
                     share=round(share, 4), was=round(noted, 4), reason=allocation.reason,
                 )  # fmt: skip
 
-    def _note_report(self, report: ActionReport) -> None:
+    def _note_report(self, report: ActionReport, limits: tuple[LimitState, ...]) -> None:
         self.parts.effectiveness.report(report)
+        before, after = report.before, report.after
+        for state in limits:
+            if state.resource.minimum and state.resource.name == report.resource:
+                before = as_measured(state.resource, before, state.limit)
+                after = as_measured(state.resource, after, state.limit)
         self.parts.history.note(
             "action", report.started, action=report.action, resource=report.resource,
             unit=report.unit, level=report.level.label, seconds=round(report.seconds, 6),
-            before=report.before, after=report.after, expected=report.expected,
+            before=before, after=after, expected=report.expected,
             verdict=report.verdict.value, detail=report.detail,
         )  # fmt: skip
         for violation in reversed(self.parts.judge.violations):

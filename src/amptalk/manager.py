@@ -21,10 +21,12 @@ from amptalk.limits.limits import ResourceLimits
 from amptalk.loop import Loop
 from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
+from amptalk.recommendations import Known, Recommendations
 from amptalk.registry import managers
 from amptalk.sensors.own import own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sharing.components import ComponentBook
+from amptalk.signals import Signals, Told
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
 from amptalk.telemetry.listeners import Listeners
@@ -111,8 +113,22 @@ class ResourceManager:
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,
         )  # fmt: skip
-        self._engine = Engine(parts, monitoring_interval, (self._listeners.tell,))
+        known = Known(
+            self.history, self.limits,
+            lambda name: self._effectiveness.outcome(name).work_reduced_seconds,
+            lambda: self._sensors.capacity.memory_mb, self._sensors.signals.described,
+        )  # fmt: skip
+        self.recommendations = Recommendations(known)
+        """Which limits and reservations to set, by what was used: `manager.recommendations()`."""
+        listeners = (self._listeners.tell, self.recommendations.follow)
+        self._engine = Engine(parts, monitoring_interval, listeners)
         self._ticking = threading.Lock()
+        told = Told(
+            self._sensors.signals, self.history, self._judge, self._actuation, self._engine
+        )  # fmt: skip
+        self._signals = Signals(told, clock, self._ticking)
+        self.signal = self._signals.declare
+        """A number that you know, limited: `latency = manager.signal("latency_ms", limit=60)`."""
         self._living = threading.RLock()  # a signal handler may stop what is just starting
         self._forked = False
         weakref.finalize(self, self._sensors.close).atexit = False
@@ -135,6 +151,7 @@ class ResourceManager:
             if self._loop.running:
                 return
             self._judge.forget()
+            self._signals.discard()
             self._listeners.open(self.notices())
             self._loop.start(self.tick())
 
@@ -171,6 +188,8 @@ class ResourceManager:
         self._forked = True
         self._ticking = threading.Lock()
         self._loop.abandon()
+        self._signals.freeze(self._ticking)
+        self.recommendations.forked()
         self._actuation.freeze()
         self._components.freeze()
         self._sensors.close()
@@ -260,6 +279,7 @@ class ResourceManager:
         config = {
             **self.config.about(), "manager": self.name, "strategy": self._strategy.name,
             "limits": {resource.name: limit for resource, limit in self.limits.items()},
+            "signals": self._signals.about(),
         }  # fmt: skip
         violations = [violation.as_dict() for violation in self.violations]
         effectiveness = self.effectiveness()

@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amptalk.history import recorder as recorder_module
-from amptalk.history import ringfile
+from amptalk.history import ringfile, ringopen
 from amptalk.history.files import load_metrics
 from amptalk.history.recorder import Recorder
 from amptalk.history.recording import read_recording
@@ -345,7 +344,7 @@ def test_a_recording_with_other_fields_is_refused_but_read(
     def newer(pages: int, interval: float) -> object:
         return new_header(pages, interval)._replace(fields=("other",))
 
-    monkeypatch.setattr(recorder_module, "new_header", newer)
+    monkeypatch.setattr(ringopen, "new_header", newer)
     with pytest.raises(MetricsFileError, match="another version of AMPTALK with other fields"):
         Recorder(path, 1.0)
     assert len(load_metrics(path)) == 5

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from amptalk.model.sample import INDEX, ScopeView
+from amptalk.model.sample import INDEX
+from amptalk.model.views import ScopeView
 from amptalk.telemetry import names, observing
 
 CONVENTIONS = "opentelemetry.semconv._incubating.metrics"

@@ -18,10 +18,11 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from amptalk.model.action import Verdict
 from amptalk.model.decision import Decision
-from amptalk.model.resource import MEMORY
+from amptalk.model.resource import MEMORY, Resource
+from amptalk.model.sample import Columns, Field, Sample
 from amptalk.telemetry import opentelemetry as otel
 from tests.helpers import output_of
-from tests.telemetry.sources import FakeManager, report, state, tick
+from tests.telemetry.sources import FakeManager, report, sample, state, tick
 
 MEASURED = {
     "device.memory_used_mb": 2048.0,
@@ -108,6 +109,29 @@ def test_missing_and_infinite_values_yield_no_observation() -> None:
     assert pressure == {"memory", "io"}
     points = [point for series in found.values() for _, point in series]
     assert all(math.isfinite(point.value) for point in points)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_signals_are_told_in_their_own_unit_and_apart_from_what_sensors_measure() -> None:
+    reader = use_sdk()
+    manager = FakeManager("one", MEASURED)
+    loss = Resource("loss_percent", "%", "rate", "loss_percent", device_wide=False)
+    columns = Columns((Field("loss_percent", "%"), Field("queue", "1")))
+    row = sample(MEASURED).row
+    manager.sample = Sample(0.0, 0.0, (*row, 2.5, math.nan), columns=columns)
+    manager.limits = (*manager.limits, state(loss, 2.5, 5.0))
+    otel.register([manager])
+    found = seen(reader)
+    attributes = {
+        "amptalk.manager": "one", "amptalk.resource": "loss_percent", "amptalk.unit": "%",
+    }  # fmt: skip
+    [(told, point)] = found["amptalk.signal.value"]
+    assert (told, point.value) == (attributes, 2.5)
+    [(told, point)] = found["amptalk.signal.limit"]
+    assert (told, point.value) == (attributes, 5.0)
+    assert "amptalk.limit.busy" not in found  # no limit on a busy share
+    levels = {a["amptalk.resource"] for a, _ in found["amptalk.limit.level"]}
+    assert levels == {"memory", "temperature", "loss_percent"}
 
 
 @pytest.mark.usefixtures("fresh")

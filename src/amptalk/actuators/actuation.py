@@ -98,6 +98,16 @@ class Actuation:
             )
         self._actuators = (*self._actuators, actuator)
 
+    def watch(self, resource: Resource, limit: float) -> None:
+        """Act on a limit that was declared later, a signal's: knobs and hooks may name it."""
+        self._resources.add(resource.name)
+        self._limits = (*self._limits, (resource, limit))
+
+    def unwatch(self, resource: Resource) -> None:
+        """Undo `watch`; knobs of the resource go to their maximum with the next tick."""
+        self._resources.discard(resource.name)
+        self._limits = tuple([pair for pair in self._limits if pair[0] != resource])
+
     def hook(
         self,
         name: str,

@@ -15,7 +15,7 @@ from amptalk.actuators.knobs import Knob, make_knob, same_knob
 from amptalk.actuators.planner import need_of
 from amptalk.actuators.runner import PATIENCE, ActionRunner
 from amptalk.actuators.threads import Call
-from amptalk.actuators.verdicts import Measure, judge
+from amptalk.actuators.verdicts import Measure, judge, smallest_change
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.decision import Decision
 from amptalk.model.level import Level, LimitState
@@ -51,7 +51,7 @@ class _Move:
         return ActionReport(
             f"knob {knob.name}: {self.start:g}→{knob.value:g}", resource.name, resource.unit,
             state.level, self.wall, 0.0, self.highest, after, None,
-            judge(self.highest, after, self.need, None),
+            judge(self.highest, after, self.need, None, smallest_change(resource, state.limit)),
             self.reason,
         )  # fmt: skip
 

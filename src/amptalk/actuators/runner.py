@@ -12,7 +12,14 @@ from collections.abc import Callable
 
 from amptalk.actuators.contract import Actuator
 from amptalk.actuators.threads import ActionThreads, Call
-from amptalk.actuators.verdicts import Measure, Measurement, Record, judge, noise_floor
+from amptalk.actuators.verdicts import (
+    Measure,
+    Measurement,
+    Record,
+    judge,
+    noise_floor,
+    smallest_change,
+)
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.level import Level, LimitState
@@ -26,8 +33,8 @@ class _Step:
     """One actuator's run between start and verdict."""
 
     __slots__ = (
-        "action", "actuator", "before", "call", "denied", "level", "need", "slope", "started",
-        "together", "undoing", "unit", "wall",
+        "action", "actuator", "before", "call", "denied", "level", "need", "slope", "smallest",
+        "started", "together", "undoing", "unit", "wall",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - what is known at the start
@@ -44,6 +51,7 @@ class _Step:
         self.action = actuator.name
         self.before = state.value
         self.slope = state.slope
+        self.smallest = smallest_change(state.resource, state.limit)
         self.unit = state.resource.unit
         self.level: Level = state.level
         self.need = need
@@ -216,9 +224,9 @@ class ActionRunner:
         actuator, after = step.actuator, seen.value
         if actuator.measured is not None:
             step.before, after = actuator.measured
-        verdict = judge(step.before, after, step.need, actuator.expected)
+        verdict = judge(step.before, after, step.need, actuator.expected, step.smallest)
         record = self._record(actuator.name)
-        noise = noise_floor(step.before)
+        noise = noise_floor(step.before, step.smallest)
         growth = max(0.0, step.slope) * (seen.measured_at - step.started)
         if actuator.measured is not None:
             growth = 0.0

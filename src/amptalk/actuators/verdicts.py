@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from amptalk.model.action import Verdict
+from amptalk.model.resource import BUILT_IN, Resource
 
 STRIKES = 2
 """Failures in a row that put an actuator into quarantine."""
@@ -40,22 +41,32 @@ Measure = Callable[[str], Measurement]
 """Gives the newest measurement of a resource by name."""
 
 
-def noise_floor(before: float) -> float:
-    """Change that may be chance: 1 % of the value before, at least one unit."""
-    return max(0.01 * abs(before), 1.0)
+def smallest_change(resource: Resource, limit: float) -> float:
+    """Change of a resource that can be told from chance at all: one of its unit (MB, %, W, °C).
+
+    Of a signal of the application, whose unit may be anything, 1 % of its limit.
+    """
+    return 1.0 if resource.name in BUILT_IN else 0.01 * limit
 
 
-def judge(before: float, after: float, need: float, expected: float | None) -> Verdict:
+def noise_floor(before: float, smallest: float = 1.0) -> float:
+    """Change that may be chance: 1 % of the value before, at least `smallest`."""
+    return max(0.01 * abs(before), smallest)
+
+
+def judge(
+    before: float, after: float, need: float, expected: float | None, smallest: float = 1.0
+) -> Verdict:
     """Verdict on a step from what was measured; all amounts in the resource's unit.
 
     `need` is what had to be given back (0 or less: nothing), `expected` what the
-    actuator promised. A step ahead of need that changed nothing is unverifiable:
-    there was nothing to be seen.
+    actuator promised, `smallest` a change that can be told from chance at all. A step
+    ahead of need that changed nothing is unverifiable: there was nothing to be seen.
     """
     freed = before - after
     if math.isnan(freed):
         return Verdict.UNVERIFIABLE
-    if freed <= noise_floor(before):
+    if freed <= noise_floor(before, smallest):
         return Verdict.UNVERIFIABLE if need <= 0 and expected is None else Verdict.NO_EFFECT
     goals = [goal for goal in (need, expected) if goal is not None and goal > 0]
     return Verdict.WORKED if freed >= 0.5 * min(goals, default=0.0) else Verdict.PARTIAL

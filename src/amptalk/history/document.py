@@ -103,7 +103,11 @@ def document_of(
     latest = history.latest
     return MetricsDocument(
         samples=samples,
-        units={name: UNITS[name] for name in samples},
+        units={
+            name: unit
+            for name, unit in (*UNITS.items(), *history.columns.signals)
+            if name in samples
+        },
         host=this_host(),
         config={**plain(config), "events_dropped": history.events_dropped},
         events=[plain(event) for event in history.events],

@@ -13,15 +13,17 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from amptalk.history.least_squares import least_squares_slope
 from amptalk.history.rows import VALUES
 from amptalk.history.tiers import ROWS_KEPT, Tiers
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.sample import INDEX, Sample
+from amptalk.model.sample import BUILT_IN_COLUMNS, Columns, Sample
 
 if TYPE_CHECKING:
+    from amptalk.history.buckets import Bucket
     from amptalk.history.window import Window
 
 EVENTS_KEPT = 4096
@@ -30,12 +32,14 @@ EVENTS_KEPT = 4096
 class History:
     """What was seen, for charts, strategies and files."""
 
-    __slots__ = ("_events", "_tiers", "events_dropped", "interval")
+    __slots__ = ("_events", "_tiers", "columns", "events_dropped", "interval")
 
     interval: float
     """The monitoring interval in seconds; rows are at least 0.9 of it apart."""
     events_dropped: int
     """Events that had to go for newer ones."""
+    columns: Columns
+    """The series: what the samples measure, then the application's signals."""
 
     def __init__(self, interval: float = 1.0) -> None:
         if not 0 < interval < math.inf:
@@ -46,6 +50,7 @@ class History:
         self.events_dropped = 0
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         self._tiers = Tiers(interval)
+        self.columns = BUILT_IN_COLUMNS
 
     def __len__(self) -> int:
         """Rows in the finest tier."""
@@ -60,7 +65,7 @@ class History:
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the series."""
-        return tuple(INDEX)
+        return tuple(self.columns.index)
 
     @property
     def events(self) -> tuple[dict[str, Any], ...]:
@@ -83,7 +88,17 @@ class History:
         A sample sooner than the interval (less 10 %) after the last row is no
         row of its own: it counts for the extremes and as the latest value.
         """
+        if sample.columns is not self.columns:
+            self.adopt(sample.columns)
         self._tiers.append(sample)
+
+    def adopt(self, columns: Columns) -> None:
+        """Have a series for each of these columns, which are those there are and more.
+
+        Called when a signal is declared, or by the first sample with it; not during `append`.
+        """
+        self._tiers.expect(len(columns.fields))
+        self.columns = columns
 
     def note(self, kind: str, time: float, **facts: Any) -> None:
         """Keep an event: its kind, its time since the epoch and whatever describes it."""
@@ -97,7 +112,7 @@ class History:
         `nan` with fewer than 3 values. Raises `ConfigurationError` for an
         unknown field or a span that is not above 0.
         """
-        position = _position(field, seconds)
+        position = self._position(field, seconds)
         if seconds > self._tiers.covered and not self._tiers.reaches(seconds):
             return self.window(field, seconds).slope
         return least_squares_slope(*self._points(position, seconds))
@@ -108,7 +123,7 @@ class History:
         The newest sample is included when it is no row of its own. Reaches back
         as far as the finest tier. Raises like `slope`.
         """
-        times, found = self._points(_position(field, seconds), seconds)
+        times, found = self._points(self._position(field, seconds), seconds)
         return [(t, v) for t, v in zip(times, found, strict=True) if not math.isnan(v)]
 
     def percentile(self, field: str, percent: float, seconds: float) -> float:
@@ -122,16 +137,30 @@ class History:
         """
         from amptalk.history import reading
 
-        span = reading.Span(field, _position(field, seconds), seconds, self.interval)
+        span = reading.Span(field, self._position(field, seconds), seconds, self.interval)
         if self._tiers.reaches(seconds):
             return reading.window_of_rows(self._tiers, span)
         return reading.window_of_buckets(self._tiers, span)
+
+    @property
+    def closed(self) -> int:
+        """Number after the newest bucket of `closed_seconds` that is full; 0 before the first."""
+        return self._tiers.fine.upto
+
+    @property
+    def closed_seconds(self) -> int:
+        """Length of these buckets; a bucket's number times it is its start in monotonic time."""
+        return self._tiers.fine.seconds
+
+    def closed_buckets(self, field: str, first: int) -> list[Bucket]:
+        """Full buckets of a field from number `first` on, oldest first, a day of them at most."""
+        return self._tiers.fine.read(self._position(field, math.inf), first)
 
     def samples(self) -> dict[str, list[float | None]]:
         """Everything kept, as columns of equal length and `None` for missing; see `reading`."""
         from amptalk.history import reading
 
-        return reading.columns(self._tiers, self.interval)
+        return reading.columns(self._tiers, self.columns.fields, self.interval)
 
     def memory_bytes(self) -> int:
         """Bytes that the series take now; events are not included."""
@@ -147,22 +176,22 @@ class History:
         times, values = tiers.rows.since(latest.monotonic - seconds, most, VALUES + position)
         if not times or latest.monotonic > times[-1]:
             times.append(latest.monotonic)
-            values.append(latest.row[position])
+            values.append(tiers.newest(position))
         return times, values
 
+    def _position(self, field: str, seconds: float) -> int:
+        if not seconds > 0:
+            raise ConfigurationError(f"seconds={seconds!r} is not allowed; give more than 0")
+        index = self.columns.index
+        position = index.get(field)
+        if position is None:
+            raise _unknown(field, index)
+        return position
 
-def _position(field: str, seconds: float) -> int:
-    if not seconds > 0:
-        raise ConfigurationError(f"seconds={seconds!r} is not allowed; give more than 0")
-    position = INDEX.get(field)
-    if position is None:
-        raise _unknown(field)
-    return position
 
-
-def _unknown(field: str) -> ConfigurationError:
+def _unknown(field: str, known: Iterable[str]) -> ConfigurationError:
     from difflib import get_close_matches
 
-    close = get_close_matches(field, INDEX, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"known are {', '.join(INDEX)}"
+    close = get_close_matches(field, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"known are {', '.join(known)}"
     return ConfigurationError(f"there is no field {field!r}; {hint}")

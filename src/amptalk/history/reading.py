@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from amptalk.history.buckets import Bucket, Buckets, merge
-from amptalk.history.rows import TIME, VALUES, WIDTH
+from amptalk.history.rows import TIME, VALUES
 from amptalk.history.tiers import ROWS_KEPT, Tiers
 from amptalk.history.window import Window
-from amptalk.model.sample import FIELDS, ScopeView
+from amptalk.model.sample import Field
+from amptalk.model.views import ScopeView
 
 _PAUSE = 3.0
 """Rows this many intervals apart have a gap between them; strategies may double the interval."""
@@ -36,7 +37,7 @@ def window_of_rows(tiers: Tiers, span: Span) -> Window:
         return _window(span, span.interval, [], [], ())
     start = latest.monotonic - span.seconds
     monotonic, wall, values = tiers.rows.since(start, ROWS_KEPT, TIME, VALUES + span.position)
-    newest = latest.row[span.position]
+    newest = tiers.newest(span.position)
     # A fast sample without the value is no gap: fast ticks need not read everything.
     if not monotonic or (latest.monotonic > monotonic[-1] and not math.isnan(newest)):
         monotonic.append(latest.monotonic)
@@ -137,25 +138,27 @@ def _window(
     )
 
 
-def columns(tiers: Tiers, interval: float) -> dict[str, list[float | None]]:
+def columns(
+    tiers: Tiers, fields: Sequence[Field], interval: float
+) -> dict[str, list[float | None]]:
     """Return everything kept as columns: `time`, `monotonic`, `resolution`, then the series.
 
     Oldest first; what the rows no longer hold is there as means of the coarser
     tiers, `resolution` says over how many seconds. The specification's names are
     always there, other series when they ever had a value.
     """
-    rows = tiers.rows.since(-math.inf, ROWS_KEPT, TIME, *range(VALUES, WIDTH))
+    rows = tiers.rows.since(-math.inf, ROWS_KEPT, TIME, *range(VALUES, VALUES + len(fields)))
     blocks = []
     if tiers.rows.readable()[0] > 0:
         until = rows[0][0]
         for tier in (tiers.fine, tiers.coarse):
-            blocks.append(_bucket_columns(tier, until))
+            blocks.append(_bucket_columns(tier, fields, until))
             if not tier.lost:
                 break
             until = tier.oldest * float(tier.seconds)
     blocks.reverse()
-    blocks.append(_row_columns(rows, interval))
-    names = [field.name for field in FIELDS]
+    blocks.append(_row_columns(rows, fields, interval))
+    names = [field.name for field in fields]
     live = [n for n in names if n in ScopeView._fields or any(n in block for block in blocks)]
     result: dict[str, list[float | None]] = {}
     for name in ("time", "monotonic", "resolution", *live):
@@ -165,27 +168,31 @@ def columns(tiers: Tiers, interval: float) -> dict[str, list[float | None]]:
     return result
 
 
-def _row_columns(rows: Sequence[Sequence[float]], interval: float) -> dict[str, list[float | None]]:
+def _row_columns(
+    rows: Sequence[Sequence[float]], fields: Sequence[Field], interval: float
+) -> dict[str, list[float | None]]:
     monotonic, wall, *series = rows
     block: dict[str, list[float | None]] = {
         "time": list(wall),
         "monotonic": list(monotonic),
         "resolution": [interval] * len(wall),
     }
-    for field, values in zip(FIELDS, series, strict=True):
+    for field, values in zip(fields, series, strict=True):
         column = [value if math.isfinite(value) else None for value in values]
         if any(value is not None for value in column):
             block[field.name] = column
     return block
 
 
-def _bucket_columns(tier: Buckets, until: float) -> dict[str, list[float | None]]:
+def _bucket_columns(
+    tier: Buckets, fields: Sequence[Field], until: float
+) -> dict[str, list[float | None]]:
     """Means of the buckets that end by monotonic `until`, where the finer tier begins.
 
     A bucket that reaches into the finer tier is left out rather than told twice.
     """
     series: dict[str, dict[int, float]] = {}
-    for position, field in enumerate(FIELDS):
+    for position, field in enumerate(fields):
         # Single precision has 7 digits; more would be noise in the file.
         means = {
             bucket.number: float(f"{bucket.mean:.7g}")

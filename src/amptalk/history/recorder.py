@@ -6,19 +6,15 @@ kernel itself every 30 s or so: that is what power loss takes. At 1 Hz with 30
 series that move, at most 20 MB a day are written (the file system's own journal
 not counted); the layout that does it is in `ringfile`, reading in `recording`.
 
-The file's space is taken when it is made, because a store into a hole of a full
-disk kills the process. On file systems that copy on write (btrfs) that promise
-does not hold once the disk is full; put the file elsewhere.
+How the file is opened and made is in `ringopen`.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import math
 import mmap
 import os
-import stat
 import threading
 import time
 import weakref
@@ -27,30 +23,30 @@ from contextlib import suppress
 from typing import Any
 
 from amptalk.history.ringfile import (
+    COLUMNS,
     EVENT_BYTES,
     EVENT_SLOTS,
     EVENTS_AT,
     PAGE,
     PAGES_AT,
-    ROWS_PER_PAGE,
     Page,
     PageWriter,
     Row,
     read_page,
 )
 from amptalk.history.ringhead import (
+    SIGNALS_AT,
     Header,
-    new_header,
     pack_event,
-    pack_header,
+    pack_signals,
     read_event,
-    read_header,
+    read_signals,
 )
-from amptalk.model.errors import ConfigurationError, MetricsFileError
-from amptalk.model.sample import Sample
+from amptalk.history.ringopen import opened, prepared
+from amptalk.model.errors import ConfigurationError
+from amptalk.model.sample import BUILT_IN_COLUMNS, FIELDS, Columns, Field, Sample
 
 SYNC_SECONDS = 60.0
-_NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 _live: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
@@ -74,9 +70,9 @@ class Recorder:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._synced = time.monotonic()
-        self._fd = _opened(self.path)
+        self._fd = opened(self.path)
         try:
-            header = _prepared(self.path, self._fd, capacity_rows, interval)
+            header = prepared(self.path, self._fd, capacity_rows, interval)
             self._map: mmap.mmap | None = mmap.mmap(self._fd, header.size)
         except BaseException:
             os.close(self._fd)
@@ -89,6 +85,11 @@ class Recorder:
         self._at = 0
         self._next_event = self._newest_event() + 1
         self._writer = PageWriter(self.session)
+        self._columns = BUILT_IN_COLUMNS
+        self._signals: tuple[Field, ...] = read_signals(self._bytes(0, PAGE)) or ()
+        """Those that the file has columns for, of earlier runs, too."""
+        self._places: tuple[int, ...] | None = None
+        """Where a row has each of them, -1 for nowhere; `None` when it has them in this order."""
         self._begin(newest, interval)
         _live.add(self)
 
@@ -97,7 +98,13 @@ class Recorder:
         memory = self._map
         if memory is None or os.getpid() != self._pid:
             return
-        row = Row(sample.time, sample.monotonic, sample.row)
+        if sample.columns is not self._columns:
+            self._follow(sample.columns)
+        values, places = sample.row, self._places
+        if places is not None:
+            signals = [values[at] if at >= 0 else math.nan for at in places]
+            values = (*values[: len(FIELDS)], *signals)
+        row = Row(sample.time, sample.monotonic, values)
         writer = self._writer
         at = self._at + writer.used
         record = writer.add(row)
@@ -107,6 +114,26 @@ class Recorder:
             self._next_page += 1
         else:
             memory[at : at + len(record)] = record
+
+    def _follow(self, columns: Columns) -> None:
+        """Give columns to new signals, and find the place of each in a row from now on."""
+        self._columns = columns
+        for signal in columns.signals:
+            if signal in self._signals:
+                continue
+            table = pack_signals((*self._signals, signal))
+            if table is None or len(FIELDS) + len(self._signals) >= COLUMNS:
+                text = f"signal {signal.name} is not recorded: the file has no room for its name"
+                self.note({"kind": "notice", "time": time.time(), "text": text})
+                continue
+            os.pwrite(self._fd, table, SIGNALS_AT)  # one call: no kill can tear it
+            self._signals = (*self._signals, signal)
+        places = tuple([
+            columns.index[signal.name] if signal in columns.signals else -1
+            for signal in self._signals
+        ])  # fmt: skip
+        straight = places == tuple(range(len(FIELDS), len(columns.fields)))
+        self._places = None if straight else places
 
     def note(self, event: Mapping[str, Any]) -> None:
         """Keep an event; facts beyond 496 bytes of JSON are left out."""
@@ -163,7 +190,7 @@ class Recorder:
 
     def _newest_page(self, header: Header) -> Page | None:
         pages = (
-            read_page(self._bytes(PAGES_AT + i * PAGE, PAGE), header.steps)
+            read_page(self._bytes(PAGES_AT + i * PAGE, PAGE), header.resolutions)
             for i in range(header.pages)
         )
         return max((page for page in pages if page), key=lambda page: page.number, default=None)
@@ -194,78 +221,6 @@ class Recorder:
                 "monotonic": now, "interval": interval, "pid": self._pid, "rebooted": rebooted,
             }
         )  # fmt: skip
-
-
-def _opened(path: str) -> int:
-    """A descriptor of the file, made if need be, with the lock held."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise MetricsFileError(
-            f"cannot record to {path}: {error.strerror}; give a file in a folder that exists and "
-            "is writable for this user"
-        ) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise MetricsFileError(f"cannot record to {path}: it is not a regular file")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise MetricsFileError(
-            f"cannot record to {path}: another manager or process is recording to it; give each "
-            "its own file"
-        ) from None
-    except OSError as error:
-        os.close(descriptor)
-        raise MetricsFileError(f"cannot lock {path}: {error.strerror}") from error
-    return descriptor
-
-
-def _prepared(path: str, descriptor: int, capacity_rows: int, interval: float) -> Header:
-    """The header of the file, written first if the file is new; its space is taken."""
-    size = os.fstat(descriptor).st_size
-    pages = -(-capacity_rows // ROWS_PER_PAGE) + 2
-    header = new_header(pages, interval)
-    if size and not _only_zeros(descriptor, size, header.size):
-        found = read_header(path, os.pread(descriptor, PAGE, 0), size)
-        if (found.fields, found.steps) != (header.fields, header.steps):
-            raise MetricsFileError(
-                f"{path}: recorded by another version of AMPTALK with other fields; "
-                "move it away (load_metrics still reads it)"
-            )
-        header = found
-        _take_space(path, descriptor, header.size)
-        return header
-    try:
-        _take_space(path, descriptor, header.size)
-        os.pwrite(descriptor, pack_header(header), 0)
-        os.fsync(descriptor)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(path)
-        raise
-    return header
-
-
-def _only_zeros(descriptor: int, size: int, most: int) -> bool:
-    """True for a file that was being made when its process died: nothing is lost with it."""
-    return size <= most and not any(os.pread(descriptor, size, 0))
-
-
-def _take_space(path: str, descriptor: int, size: int) -> None:
-    try:
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        except OSError as error:
-            if error.errno not in _NOT_SUPPORTED:
-                raise
-            if os.fstat(descriptor).st_size < size:
-                os.pwrite(descriptor, bytes(size), 0)
-    except OSError as error:
-        raise MetricsFileError(
-            f"cannot record to {path}: {error.strerror}; {size // 1024} KiB are needed"
-        ) from error
 
 
 def _abandon_all() -> None:

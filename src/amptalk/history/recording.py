@@ -15,9 +15,9 @@ from amptalk.history.ringfile import (
     Page,
     read_page,
 )
-from amptalk.history.ringhead import Header, read_event, read_header
+from amptalk.history.ringhead import Header, read_event, read_header, read_signals
 from amptalk.model.errors import MetricsFileError
-from amptalk.model.sample import ScopeView
+from amptalk.model.views import ScopeView
 
 
 def read_recording(path: str | os.PathLike[str]) -> MetricsDocument:
@@ -34,13 +34,13 @@ def read_recording(path: str | os.PathLike[str]) -> MetricsDocument:
         raise MetricsFileError(f"cannot read {place}: {error.strerror}") from error
     header = read_header(place, content[:PAGE], len(content))
     pages, warnings = _pages(content, header)
+    signals = read_signals(content)
+    if signals is None:
+        warnings.append("the names of the signals are damaged, so their values are left out")
+    units = {**dict(zip(header.fields, header.units, strict=True)), **dict(signals or ())}
     return MetricsDocument(
-        samples=_columns(pages, header),
-        units={
-            "time": "s",
-            "monotonic": "s",
-            **dict(zip(header.fields, header.units, strict=True)),
-        },
+        samples=_columns(pages, tuple(units)),
+        units={"time": "s", "monotonic": "s", **units},
         host=header.host,
         config={"monitoring_interval": header.interval},
         events=_events(content),
@@ -52,7 +52,7 @@ def _pages(content: bytes, header: Header) -> tuple[list[Page], list[str]]:
     pages, warnings = [], []
     for index in range(header.pages):
         block = content[PAGES_AT + index * PAGE : PAGES_AT + (index + 1) * PAGE]
-        page = read_page(block, header.steps)
+        page = read_page(block, header.resolutions)
         if page is None:
             if any(block):
                 warnings.append(f"page {index} is damaged and left out")
@@ -63,14 +63,14 @@ def _pages(content: bytes, header: Header) -> tuple[list[Page], list[str]]:
     return sorted(pages, key=lambda page: page.number), warnings
 
 
-def _columns(pages: list[Page], header: Header) -> dict[str, Column]:
+def _columns(pages: list[Page], names: tuple[str, ...]) -> dict[str, Column]:
     rows = [row for page in pages for row in page.rows]
     samples: dict[str, Column] = {
         "time": [row.time for row in rows],
         "monotonic": [row.monotonic for row in rows],
         "session": [float(page.session) for page in pages for _ in page.rows],
     }
-    for position, name in enumerate(header.fields):
+    for position, name in enumerate(names):
         column = finite(row.values[position] for row in rows)
         if name in ScopeView._fields or any(value is not None for value in column):
             samples[name] = column

@@ -1,6 +1,6 @@
 """Layout of the recorder's file: header, event slots, pages of rows. Pure: bytes in, bytes out.
 
-    header   4 KiB   magic, version, sizes, JSON (fields, steps, interval, host), CRC
+    header   4 KiB   magic, version, sizes, JSON (fields, steps, interval, host), CRC; signals
     events   64 × 512 B   CRC, length, sequence number, JSON
     pages    n × 4 KiB    rows, see below
 
@@ -11,7 +11,8 @@ unit, as 16-bit numbers. A value that did not move in the page before is not
 written until it does; it, and one too far from its key, follow the record as
 (field, single-precision number). With 30 series that all move, a row takes
 71 bytes and a page a minute, so the kernel writes 1-2 pages at each of its
-flushes 30 s apart.
+flushes 30 s apart. A signal of the application is always written that way, 5 bytes
+a row in which it moves: in what steps it should be told, nobody knows.
 
 A row's sequence number is its page's number and its place in the page. Both go
 into its CRC, so that neither a torn row nor a leftover of an earlier lap is
@@ -46,6 +47,8 @@ _ESCAPE = struct.Struct("<Bf")
 _TICKS, _DRIFTS = 1e5, 1e4
 
 _WORST_ROW = _RECORD.size + 2 * len(FIELDS)
+COLUMNS = 128
+"""What a page can tell of at most: a bit each in its sets."""
 ROWS_PER_PAGE = 1 + (PAGE - _HEAD.size - 8 * len(FIELDS)) // _WORST_ROW
 """Rows that fit a page at least, as long as values do not jump."""
 
@@ -69,12 +72,12 @@ class Page(NamedTuple):
 
 
 def _set_of(positions: Iterator[int] | Sequence[int]) -> bytes:
-    return sum(1 << position for position in positions).to_bytes(16, "little")
+    return sum(1 << position for position in positions).to_bytes(COLUMNS // 8, "little")
 
 
 def _positions(members: bytes) -> list[int]:
     bits = int.from_bytes(members, "little")
-    return [position for position in range(128) if bits >> position & 1]
+    return [position for position in range(COLUMNS) if bits >> position & 1]
 
 
 class PageWriter:
@@ -83,6 +86,7 @@ class PageWriter:
     def __init__(self, session: int) -> None:
         self._session = session
         self._moved: set[int] | None = None
+        self._key = Row(0.0, 0.0, ())
         self.number = 0
         self.used = PAGE
         """Bytes of the page that are taken."""
@@ -92,7 +96,9 @@ class PageWriter:
         present = [i for i, value in enumerate(row.values) if not math.isnan(value)]
         moved = self._moved_before()
         self._active = [
-            i for i in present if math.isfinite(row.values[i]) and (moved is None or i in moved)
+            i
+            for i in present
+            if i < len(STEPS) and math.isfinite(row.values[i]) and (moved is None or i in moved)
         ]
         self._scales = [(i, row.values[i], 1 / STEPS[i]) for i in self._active]
         active = set(self._active)
@@ -118,7 +124,7 @@ class PageWriter:
 
     def add(self, row: Row) -> bytes | None:
         """The record of this row, to be put at `used`; `None` when it needs a new page."""
-        if self.used == PAGE:
+        if self.used == PAGE or len(row.values) != len(self._key.values):
             return None
         since = row.monotonic - self._key.monotonic
         ticks = round(since * _TICKS)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from amptalk.history.document import plain, this_host
-from amptalk.history.ringfile import EVENT_BYTES, PAGE, PAGES_AT, STEPS
+from amptalk.history.ringfile import COLUMNS, EVENT_BYTES, PAGE, PAGES_AT, STEPS
 from amptalk.model.errors import MetricsFileError
-from amptalk.model.sample import FIELDS
+from amptalk.model.sample import FIELDS, Field
 
 MAGIC = b"AMPTALKR"
 VERSION = 1
@@ -21,6 +21,11 @@ _PREFIX = struct.Struct("<8sIIII")
 _CRC_FROM = 12
 _SLOT = struct.Struct("<IIQ")
 """CRC of the rest, bytes of JSON, sequence number."""
+_SIGNALS = struct.Struct("<II")
+"""CRC of the JSON that follows, its bytes."""
+SIGNALS_AT = 2560
+"""Where the header names the signals. Written anew when one is declared, and apart from the rest:
+should that write be torn, the recording is readable without them."""
 _ROOM = EVENT_BYTES - _SLOT.size
 _LONGEST_TEXT = 100
 
@@ -34,6 +39,11 @@ class Header(NamedTuple):
     steps: tuple[float, ...]
     interval: float
     host: dict[str, Any]
+
+    @property
+    def resolutions(self) -> tuple[float, ...]:
+        """Step of each column that a page may have; 0 for signals."""
+        return (*self.steps, *(0.0,) * (COLUMNS - len(self.steps)))
 
     @property
     def size(self) -> int:
@@ -54,8 +64,8 @@ def pack_header(header: Header) -> bytes:
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     rest = struct.pack("<III", VERSION, header.pages, len(text)) + text
     packed = MAGIC + struct.pack("<I", crc32(rest)) + rest
-    if len(packed) > PAGE:
-        raise ValueError(f"the header takes {len(packed)} bytes; a page has {PAGE}")
+    if len(packed) > SIGNALS_AT:
+        raise ValueError(f"the header takes {len(packed)} bytes; it has {SIGNALS_AT}")
     return packed.ljust(PAGE, b"\0")
 
 
@@ -83,6 +93,24 @@ def read_header(place: str, content: bytes, size: int) -> Header:
             f"{place}: the file is cut short at {size} of {header.size} bytes; move it away"
         )
     return header
+
+
+def pack_signals(signals: Sequence[Field]) -> bytes | None:
+    """The header's table of signals, to be put at `SIGNALS_AT`; `None` when it does not fit."""
+    text = json.dumps(signals, separators=(",", ":"), ensure_ascii=False).encode()
+    packed = _SIGNALS.pack(crc32(text), len(text)) + text
+    return packed if SIGNALS_AT + len(packed) <= PAGE else None
+
+
+def read_signals(content: bytes) -> tuple[Field, ...] | None:
+    """The signals named in a file's first page, in the order of their columns; `None`: damaged."""
+    crc, length = _SIGNALS.unpack_from(content, SIGNALS_AT)
+    text = content[SIGNALS_AT + _SIGNALS.size :][:length]
+    if not length:
+        return None if crc else ()
+    if len(text) < length or crc32(text) != crc:
+        return None
+    return tuple([Field(name, unit) for name, unit in json.loads(text)])
 
 
 def pack_event(number: int, event: Mapping[str, Any]) -> bytes:

@@ -24,9 +24,8 @@ from typing import NamedTuple
 from amptalk.model.sample import FIELDS
 
 MONOTONIC, TIME, VALUES = 0, 1, 2
-"""Columns of a row: its two times, then the values in the order of `FIELDS`."""
+"""Columns of a row: its two times, then the values in the order of the sample's columns."""
 
-WIDTH = VALUES + len(FIELDS)
 _FIRST_CAPACITY = 60
 _NAN = array("d", [math.nan])
 
@@ -44,6 +43,8 @@ class _Ring(NamedTuple):
     """The values that have columns."""
     rest: Callable[[Values], Values]
     """The others."""
+    values: int
+    """How many values a row has."""
 
     @property
     def width(self) -> int:
@@ -51,9 +52,9 @@ class _Ring(NamedTuple):
         return len(self.columns)
 
 
-def _ring(live: Sequence[int], capacity: int) -> _Ring:
-    """An empty ring with columns for the values at these places of `FIELDS`."""
-    others = [at for at in range(len(FIELDS)) if at not in set(live)]
+def _ring(live: Sequence[int], capacity: int, values: int) -> _Ring:
+    """An empty ring with columns for the values at these places, of so many."""
+    others = [at for at in range(values) if at not in set(live)]
     positions = (MONOTONIC, TIME, *(VALUES + at for at in live))
     return _Ring(
         _NAN * (capacity * len(positions)),
@@ -61,6 +62,7 @@ def _ring(live: Sequence[int], capacity: int) -> _Ring:
         Struct(f"={len(positions)}d"),
         _picker(live),
         _picker(others),
+        values,
     )
 
 
@@ -82,9 +84,17 @@ class Rows:
         self.count = 0
         self._most = kept + 1
         self._capacity = min(_FIRST_CAPACITY, self._most)
-        self._ring = _ring((), self._capacity)
+        self._ring = _ring((), self._capacity, len(FIELDS))
         self._rest: Values = ()
         """What had no columns in the row before: `nan` all of it, mostly the same objects."""
+
+    def expect(self, values: int) -> None:
+        """Rows have so many values from now on, not fewer than before."""
+        ring = self._ring
+        live = {position - VALUES for position in ring.columns if position >= VALUES}
+        others = [at for at in range(values) if at not in live]
+        self._ring = ring._replace(rest=_picker(others), values=values)
+        self._rest = ()
 
     def append(self, monotonic: float, time: float, values: Values) -> None:
         """Add one row; the oldest goes once the ring is full."""
@@ -105,7 +115,7 @@ class Rows:
         if any(value == value for value in rest):  # noqa: PLR0124 - not nan
             had = [position - VALUES for position in ring.columns if position >= VALUES]
             new = {at for at, value in enumerate(values) if not math.isnan(value)}
-            wider = _ring(sorted(new | set(had)), self._capacity)
+            wider = _ring(sorted(new | set(had)), self._capacity, ring.values)
             for position, at in ring.columns.items():
                 column = ring.flat[at :: ring.width]
                 wider.flat[wider.columns[position] :: wider.width] = column
@@ -145,7 +155,7 @@ class Rows:
         return flat[begin * width + at :: width] + rest
 
     def columns(self, first: int, last: int) -> list[tuple[int, array[float]]]:
-        """Copy what ever had a value, with its place in `FIELDS`, of the rows `first` to `last`."""
+        """Copy what ever had a value, with its place among the values, of some rows."""
         positions = [position for position in self._ring.columns if position >= VALUES]
         return [(position - VALUES, self.column(position, first, last)) for position in positions]
 

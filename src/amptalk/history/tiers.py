@@ -34,7 +34,6 @@ _FOLD_AT = 64
 """Fast samples waiting to be folded into extremes."""
 
 _Extremes = tuple[list[float], list[float]]
-_UNSEEN: _Extremes = ([math.inf] * len(FIELDS), [-math.inf] * len(FIELDS))
 
 
 class _Peak(NamedTuple):
@@ -44,6 +43,10 @@ class _Peak(NamedTuple):
     """Monotonic time of the newest of them."""
     lows: array[float]
     highs: array[float]
+
+
+def _unseen(values: int) -> _Extremes:
+    return [math.inf] * values, [-math.inf] * values
 
 
 def _widened(extremes: _Extremes, rows: Sequence[Sequence[float]]) -> _Extremes:
@@ -56,8 +59,8 @@ class Tiers:
 
     __slots__ = (
         "_bucket_extremes", "_bucket_first", "_closes", "_fast", "_fast_at", "_last",
-        "_open_extremes", "_peaks", "coarse", "covered", "fine", "latest", "peaks_lost", "rows",
-        "spacing",
+        "_open_extremes", "_peaks", "_unseen", "coarse", "covered", "fine", "latest",
+        "peaks_lost", "rows", "spacing", "values",
     )  # fmt: skip
 
     spacing: float
@@ -66,12 +69,16 @@ class Tiers:
     """Seconds that the rows reach back at least, as far as anything was seen."""
     latest: Sample | None
     """The newest sample, fast or not."""
+    values: int
+    """How many values a sample's row has."""
     peaks_lost: float
     """Fast extremes up to this monotonic time are only in the buckets."""
 
     def __init__(self, interval: float) -> None:
         self.spacing = max(interval * _EARLY, _LEAST_SPACING)
         self.covered = self.spacing * (ROWS_KEPT - 1)
+        self.values = len(FIELDS)
+        self._unseen = _unseen(self.values)
         self.rows = Rows(ROWS_KEPT)
         self.fine = Buckets(*FINE)
         self.coarse = Buckets(*COARSE)
@@ -85,6 +92,24 @@ class Tiers:
         self._fast: list[tuple[float, ...]] = []
         self._fast_at = -math.inf
         self._peaks: deque[_Peak] = deque(maxlen=PEAKS_KEPT)
+
+    def expect(self, values: int) -> None:
+        """Samples have so many values from now on: there is a new signal behind the others."""
+        if self._fast:
+            self._fold()
+        more = values - self.values
+        for extremes in (self._open_extremes, self._bucket_extremes):
+            if extremes is not None:
+                extremes[0].extend([math.inf] * more)
+                extremes[1].extend([-math.inf] * more)
+        self._unseen = _unseen(values)
+        self.rows.expect(values)
+        self.values = values
+
+    def newest(self, position: int) -> float:
+        """The value in the newest sample; `nan` for a signal that was declared after it."""
+        row = self.latest.row if self.latest is not None else ()
+        return row[position] if position < len(row) else math.nan
 
     def append(self, sample: Sample) -> None:
         """Take one sample, in order of time."""
@@ -106,24 +131,26 @@ class Tiers:
     # Fast samples: pending -> extremes of the open row -> peaks and extremes of the bucket.
 
     def _fold(self) -> None:
-        self._open_extremes = _widened(self._open_extremes or _UNSEEN, self._fast)
+        self._open_extremes = _widened(self._open_extremes or self._unseen, self._fast)
         self._fast = []
 
     def _close_row(self) -> None:
         if self._fast:
             self._fold()
-        lows, highs = self._open_extremes or _UNSEEN
+        lows, highs = self._open_extremes or self._unseen
         if len(self._peaks) == PEAKS_KEPT:
             self.peaks_lost = self._peaks[0].upto
         self._peaks.append(_Peak(self._fast_at, array("f", lows), array("f", highs)))
-        before = self._bucket_extremes or _UNSEEN
+        before = self._bucket_extremes or self._unseen
         self._bucket_extremes = list(map(min, before[0], lows)), list(map(max, before[1], highs))
         self._open_extremes = None
 
     def fast_extremes(self, position: int, start: float) -> tuple[float, float]:
         """Lowest and highest fast value since monotonic `start`; (inf, -inf) without any."""
         found = [
-            (p.lows[position], p.highs[position]) for p in tuple(self._peaks) if p.upto >= start
+            (p.lows[position], p.highs[position])
+            for p in tuple(self._peaks)
+            if p.upto >= start and position < len(p.lows)  # a signal has none of before it
         ]
         if self._fast_at >= start:
             found.append(self._open(position))
@@ -132,7 +159,7 @@ class Tiers:
 
     def _open(self, position: int) -> tuple[float, float]:
         """Extremes of the fast samples after the newest row."""
-        extremes, pending = self._open_extremes or _UNSEEN, tuple(self._fast)
+        extremes, pending = self._open_extremes or self._unseen, tuple(self._fast)
         low, high = extremes[0][position], extremes[1][position]
         for row in pending:
             low, high = min(low, row[position]), max(high, row[position])
@@ -177,7 +204,7 @@ class Tiers:
         fine, coarse = self.fine, self.coarse
         summary = positions, stats, counts = Summary([], [], [])
         earliest = fine.upto
-        for position in range(len(FIELDS)):
+        for position in range(self.values):
             parts = fine.read(position, number * coarse.seconds // fine.seconds)
             if parts:
                 _, low, mean, high, seen = merge(number, parts)
@@ -204,7 +231,7 @@ class Tiers:
         ]
         if not values:
             return None
-        extremes = self._bucket_extremes or _UNSEEN
+        extremes = self._bucket_extremes or self._unseen
         open_low, open_high = self._open(position)
         number = int(self.rows.value(MONOTONIC, first) // self.fine.seconds)
         bucket = Bucket(

@@ -1,140 +1,77 @@
 """Judge a sample by the limits: levels, time to the limit, violations.
 
 Pure: time is the sample's. It neither reads the machine nor acts; thresholds are
-in `thresholds`, the movement of levels in `levels`.
+in `thresholds`, the movement of levels in `levels`, what is remembered of one limit
+in `watch`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from amptalk.limits.levels import LevelMachine
-from amptalk.limits.thresholds import (
-    SLOPE_CLEAR,
-    SLOPE_FLOOR,
-    STALE_PERIODS,
-    lines_for,
-    thresholds_for,
-)
+from amptalk.limits.thresholds import SLOPE_CLEAR, STALE_PERIODS
+from amptalk.limits.watch import LimitWatch
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.level import Level, LimitState, Violation
+from amptalk.model.level import Level, LimitState, Violation, as_measured, turned
 from amptalk.model.resource import Resource
 from amptalk.model.sample import INDEX, Sample
 
 KEPT_VIOLATIONS = 1000
-_SLOW_PERIOD = 5.0
-"""Slowest regular cadence of a sensor; assumed of one until its own has been seen."""
 _LONGEST_PERIOD = 60.0
-_NEVER = (0.0, 0.0, 0.0)
 _LEVELS = tuple(Level)
-
-
-class _Watch:
-    """One limit with everything that is remembered about it."""
-
-    __slots__ = (
-        "at", "blind", "field", "floor", "interval", "is_hold", "is_rate", "limit", "lines",
-        "machine", "measured_at", "missing", "over", "over_since", "period", "resource",
-        "samples", "seconds_over", "slope", "time", "times", "violation", "within_since",
-    )  # fmt: skip
-
-    def __init__(self, resource: Resource, limit: float, interval: float) -> None:
-        at = INDEX.get(resource.field)
-        if at is None:
-            raise ConfigurationError(
-                f"resource {resource.name!r} is measured by {resource.field!r}, which is no field "
-                "of a sample; allowed are the names in amptalk.model.sample.FIELDS"
-            )
-        self.resource = resource
-        self.field = resource.field
-        self.at = at
-        self.is_rate = resource.kind == "rate"
-        self.is_hold = resource.kind == "hold"
-        self.times = thresholds_for(resource).time_to_limit or _NEVER
-        self.set_limit(limit)
-        self.interval = interval
-        self.period = max(interval, _SLOW_PERIOD)
-        self.seconds_over = 0.0
-        self.samples = 0
-        self.violation: Violation | None = None
-        self.time = 0.0
-        self.forget()
-
-    def set_limit(self, limit: float) -> None:
-        if not 0.0 < limit < math.inf:
-            raise ConfigurationError(
-                f"limit of {self.resource.name}={limit!r} {self.resource.unit} is out of range; "
-                "allowed is a finite number above 0"
-            )
-        self.limit = float(limit)
-        self.floor = SLOPE_FLOOR * self.limit
-        self.missing: LimitState | None = None
-        """What is said while there is no value: the same object until there is one again."""
-        self.lines = lines_for(self.resource, self.limit)
-
-    def forget(self) -> None:
-        self.machine = LevelMachine(thresholds_for(self.resource))
-        self.missing = None
-        self.measured_at = -math.inf
-        self.blind = False
-        self.slope = 0.0
-        self.over = False
-        self.over_since: tuple[float, float] | None = None
-        self.within_since: float | None = None
-
-    def miss(self) -> LimitState:
-        """Say that there is no value; the level is the last known."""
-        self.blind = True
-        self.slope = 0.0
-        self.missing = self.state(math.nan, fresh=False)
-        return self.missing
-
-    def state(self, value: float, *, fresh: bool) -> LimitState:
-        return LimitState(
-            self.resource, self.limit, value, self.machine.level, fresh, self.blind, self.slope,
-            self.time_to_limit(value),
-        )  # fmt: skip
-
-    def time_to_limit(self, value: float) -> float:
-        if value >= self.limit:
-            return 0.0
-        return (self.limit - value) / self.slope if self.slope > 0.0 else math.inf
-
-    def level_called(self, value: float, factor: float, lines: tuple[float, ...]) -> int:
-        """Highest level by the given lines, or by time to the limit stretched by `factor`."""
-        first, second, third = lines
-        level = (value >= first) + (value >= second) + (value >= third)
-        if self.slope > 0.0 and level < 3 and value >= self.floor:
-            left = self.time_to_limit(value)
-            first, second, third = self.times
-            level = max(
-                level, (left < first * factor) + (left < second * factor) + (left < third * factor)
-            )
-        return level
 
 
 class Judge:
     """Judges each sample by every limit; remembers levels and violations.
 
     `limits` pairs resources with limits in their unit, `interval` is the nominal
-    seconds between samples. A value is *fresh* when it was measured since the last
-    judgement; one that is missing or older than three of its periods is *blind* and
-    changes no level. While one is missing its state is the same object, tick by tick.
+    seconds between samples, `index` says where a sample's row has each field. A value
+    is *fresh* when it was measured since the last judgement; one that is missing or older
+    than three of its periods is *blind* and changes no level. While one is missing its
+    state is the same object, tick by tick.
     """
 
-    def __init__(self, limits: Sequence[tuple[Resource, float]], interval: float) -> None:
-        self._watches = tuple(_Watch(resource, limit, interval) for resource, limit in limits)
-        self._holds = tuple(watch for watch in self._watches if watch.is_hold)
-        self._by_name = {watch.resource.name: watch for watch in self._watches}
+    def __init__(
+        self,
+        limits: Sequence[tuple[Resource, float]],
+        interval: float,
+        index: Mapping[str, int] = INDEX,
+    ) -> None:
+        self._interval = interval
+        self._watches: tuple[LimitWatch, ...] = ()
         self.violations: list[Violation] = []
         """Newest violations, the ongoing ones included, oldest first."""
         self.violations_begun = 0
         """How many violations there were, those no longer kept included."""
         self.changes = 0
         """Grows with every level that moves and every violation that begins."""
-        self.resources = tuple(watch.resource for watch in self._watches)
+        self._set([LimitWatch(resource, limit, interval, index) for resource, limit in limits])
+
+    def _set(self, watches: Sequence[LimitWatch]) -> None:
+        self._watches = tuple(watches)
+        self._previewed = tuple(watch for watch in watches if watch.is_hold and not watch.sporadic)
+        self._by_name = {watch.resource.name: watch for watch in watches}
+        self.resources = tuple(watch.resource for watch in watches)
         """The resources judged, in the order of the limits."""
+        self.holds = tuple((watch.field, watch.at) for watch in watches if watch.is_hold)
+        """Fields that `judge` wants to know the growth of, and where a row has them."""
+
+    def add(self, resource: Resource, limit: float, index: Mapping[str, int]) -> None:
+        """Judge one resource more, such as a signal; `index` says where the row has it now.
+
+        A signal has no value in every tick: silence for some of its own periods, at least
+        15 s, leaves its level as it is and is no blindness. Raises `ConfigurationError` for a
+        limit out of range.
+        """
+        self._set([*self._watches, LimitWatch(resource, limit, self._interval, index)])
+
+    def remove(self, resource: str) -> None:
+        """Judge a resource no longer; its ongoing violation ends with the last value."""
+        watch = self._by_name[resource]
+        watch.end_violation()
+        self._set([other for other in self._watches if other is not watch])
+        self.changes += 1
 
     @property
     def violations_dropped(self) -> int:
@@ -170,8 +107,10 @@ class Judge:
         for watch in self._watches:
             value = row[watch.at]
             if value != value:  # noqa: PLR0124 - nan
-                states.append(watch.missing or watch.miss())
+                states.append(watch.missing or watch.miss(now))
                 continue
+            if watch.is_minimum:
+                value = turned(value, watch.limit)
             measured_at = now
             if provenance:
                 origin = provenance.get(watch.field)
@@ -210,7 +149,7 @@ class Judge:
         raises a level.
         """
         highest, row = 0, sample.row
-        for watch in self._holds:
+        for watch in self._previewed:
             value = row[watch.at]
             if value >= watch.floor:
                 highest = max(highest, watch.level_called(value, 1.0, watch.lines.enter))
@@ -222,16 +161,15 @@ class Judge:
         The list of violations and the totals stay.
         """
         for watch in self._watches:
-            if watch.violation is not None:
-                watch.violation.ended = watch.time
-                watch.violation = None
+            watch.end_violation()
             watch.forget()
         self.changes += 1
 
-    def _take(self, watch: _Watch, value: float, now: float, time: float) -> None:
+    def _take(self, watch: LimitWatch, value: float, now: float, time: float) -> None:
         elapsed = now - watch.measured_at
         watch.measured_at = now
         watch.time = time
+        watch.value = value
         watch.samples += 1
         watch.missing = None
         if elapsed > STALE_PERIODS * watch.period or watch.blind:
@@ -240,7 +178,7 @@ class Judge:
             watch.blind = False
             elapsed = min(elapsed, watch.period)
         if elapsed < _LONGEST_PERIOD:
-            watch.period = max(watch.interval, elapsed)
+            watch.period = max(watch.least_period, elapsed)
         if watch.over:
             watch.seconds_over += elapsed
         lines, machine = watch.lines, watch.machine
@@ -258,7 +196,7 @@ class Judge:
         watch.over = over
 
     def _follow(
-        self, watch: _Watch, value: float, elapsed: float, time: float, *, over: bool
+        self, watch: LimitWatch, value: float, elapsed: float, time: float, *, over: bool
     ) -> None:
         """Start, extend or end the violation of a limit; `elapsed` since the last value."""
         violation = watch.violation
@@ -266,9 +204,11 @@ class Judge:
             if over and watch.over_since is not None:
                 started, first = watch.over_since
                 resource = watch.resource
+                watch.peak = max(first, value)
                 violation = Violation(
-                    resource.name, resource.unit, watch.limit, started, peak=max(first, value)
-                )
+                    resource.name, resource.unit, watch.limit, started,
+                    peak=as_measured(resource, watch.peak, watch.limit),
+                )  # fmt: skip
                 violation.seconds_over = elapsed
                 watch.violation = violation
                 watch.within_since = None
@@ -278,7 +218,9 @@ class Judge:
         if watch.over:
             violation.seconds_over += elapsed
         if over:
-            violation.peak = max(violation.peak, value)
+            if value > watch.peak:
+                watch.peak = value
+                violation.peak = as_measured(watch.resource, value, watch.limit)
             watch.within_since = None
         elif watch.within_since is None:
             watch.within_since = time

@@ -16,7 +16,7 @@ from amptalk.model.resource import CPU, GPU, GPU_MEMORY, MEMORY, POWER, TEMPERAT
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_RESOURCES: dict[str, tuple[Resource, float]] = {
+RESOURCES: dict[str, tuple[Resource, float]] = {
     "max_memory_mb": (MEMORY, math.inf),
     "max_cpu_percent": (CPU, 100.0),
     "max_gpu_percent": (GPU, 100.0),
@@ -27,7 +27,8 @@ _RESOURCES: dict[str, tuple[Resource, float]] = {
 """Each limit's resource and the largest value that makes sense."""
 
 
-def _checked(name: str, value: object, largest: float, unit: str) -> float:
+def checked_limit(name: str, value: object, largest: float, unit: str) -> float:
+    """The limit as a float; raises `ConfigurationError` unless above 0, up to `largest`."""
     allowed = f"above 0 {unit}"
     if largest < math.inf:
         allowed += f" up to {largest:g} {unit}"
@@ -90,14 +91,14 @@ class ResourceLimits(_Values):
     def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]  # mypy names it _cls
         """Check every value; `_replace` comes through here too."""
         values = [
-            None if value is None else _checked(name, value, largest, resource.unit)
-            for (name, (resource, largest)), value in zip(_RESOURCES.items(), iterable, strict=True)
+            None if value is None else checked_limit(name, value, largest, resource.unit)
+            for (name, (resource, largest)), value in zip(RESOURCES.items(), iterable, strict=True)
         ]
         return tuple.__new__(cls, values)
 
     def items(self) -> tuple[tuple[Resource, float], ...]:
         """Resource and limit of each limit that is set, in the order of the fields."""
-        pairs = zip(_RESOURCES.values(), self, strict=True)
+        pairs = zip(RESOURCES.values(), self, strict=True)
         return tuple((resource, value) for (resource, _), value in pairs if value is not None)
 
     def warnings(self, cpu_cores: float, memory_mb: float) -> tuple[str, ...]:

@@ -22,6 +22,26 @@ class Level(IntEnum):
         return self.name.lower()
 
 
+_FARTHEST = 1000.0
+"""Times the limit that the turned value of a minimum is at most."""
+
+
+def turned(value: float, limit: float) -> float:
+    """A value that must not fall below `limit`, as one that must not rise above it.
+
+    `limit`² / `value`: half of a minimum weighs as twice a limit, and turning it again gives
+    the value back. 1000 times the limit for a value of nothing or less.
+    """
+    return limit * limit / max(value, limit / _FARTHEST)
+
+
+def as_measured(resource: Resource, value: float, limit: float) -> float:
+    """The value that was measured, out of the one that is judged by `limit`."""
+    if not resource.minimum:
+        return value
+    return 0.0 if value >= _FARTHEST * limit else turned(value, limit)
+
+
 class LimitState(NamedTuple):
     """One limit as judged in one tick; what strategies and actuators read."""
 
@@ -29,7 +49,8 @@ class LimitState(NamedTuple):
     limit: float
     """In the resource's unit."""
     value: float
-    """Measured value in the same unit; `nan` when missing."""
+    """Measured value in the same unit; `nan` when missing. Whoever decides sees every limit as
+    one to stay below: where it is a minimum this is `turned(measured, limit)`."""
     level: Level
     fresh: bool
     """False when the value is the one of an earlier tick (rates between their intervals)."""
@@ -44,6 +65,19 @@ class LimitState(NamedTuple):
     def over(self) -> bool:
         """True when the value is beyond the limit."""
         return self.value > self.limit
+
+    @property
+    def measured(self) -> float:
+        """The value as it was measured, also where the limit is a minimum."""
+        return as_measured(self.resource, self.value, self.limit)
+
+    @property
+    def told(self) -> str:
+        """Value, limit and unit for people: `latency_ms 75 of 60 ms`."""
+        resource = self.resource
+        least = "at least " if resource.minimum else ""
+        unit = "" if resource.unit == "1" else f" {resource.unit}"
+        return f"{resource.name} {self.measured:.4g} of {least}{self.limit:.4g}{unit}"
 
 
 class Violation:
@@ -64,6 +98,7 @@ class Violation:
         self.ended: float | None = None
         """Seconds since the epoch of the first sample back within; `None` while it lasts."""
         self.peak = peak
+        """The value farthest beyond the limit, as measured."""
         self.seconds_over = 0.0
         self.actions: list[str] = []
         """Actions reported while it lasted, as `name: verdict`."""

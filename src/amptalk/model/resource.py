@@ -27,6 +27,8 @@ class Resource(NamedTuple):
     """Name of the sample field that measures it."""
     device_wide: bool
     """True when it is measured for the whole device whatever the manager's scope."""
+    minimum: bool = False
+    """True when the limit is the least that must be there, such as a frame rate."""
 
 
 MEMORY = Resource("memory", "MB", "hold", "memory_used_mb", device_wide=False)

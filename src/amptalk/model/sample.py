@@ -3,7 +3,9 @@
 A sample is a flat row of numbers plus two mappings, `missing` (why a value is
 `nan`) and `provenance` (where a value comes from and how old it is). Views are
 built when they are looked at, so a tick pays for a tuple and nothing more.
-The order of the row is `FIELDS`; history, files and telemetry use it too.
+The order of the row is that of `Columns`: `FIELDS`, then the signals of the
+application in the order in which they were declared; history, files and telemetry
+use it too. The views are in `views`.
 
 It does not measure anything (`sensors`) and does not judge (`limits`).
 """
@@ -13,6 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, NoReturn
+
+from amptalk.model.views import ApplicationView, ContainerView, DeviceView, ScopeView
 
 Method = Literal["measured", "derived", "estimated"]
 
@@ -30,111 +34,6 @@ class Provenance(NamedTuple):
     false when it stays as measured until the next one."""
 
 
-class ScopeView(NamedTuple):
-    """The specification's short names, for the manager's scope."""
-
-    memory_used_mb: float
-    memory_percent: float
-    cpu_percent: float
-    gpu_memory_mb: float
-    gpu_utilization: float
-    power_watts: float
-    temperature_celsius: float
-
-
-class ApplicationView(NamedTuple):
-    """This process and its living descendants, helpers of AMPTALK left out."""
-
-    memory_mb: float
-    """Anonymous and shared memory, each page counted once, and the RAM that what is swapped of it
-    still occupies (`swap_ram_mb`); mapped files are in `file_mb`."""
-    rss_mb: float
-    """Resident set summed over processes: an upper bound that counts shared pages again."""
-    pss_mb: float
-    """Proportional set size at the last slow reading."""
-    anonymous_mb: float
-    shared_mb: float
-    file_mb: float
-    """Mapped files (model weights), reclaimable by the kernel."""
-    swap_mb: float
-    """Anonymous memory in swap, by its size before compression; shared memory is not told."""
-    swap_ram_mb: float
-    """RAM that this occupies as compressed swap, at the rate of the whole device."""
-    major_faults_s: float
-    """Faults a second that had to wait for a disk or for decompression."""
-    cpu_percent: float
-    """0-100 of the effective capacity."""
-    cpu_cores: float
-    """The same in busy cores."""
-    processes: float
-    gpu_memory_mb: float
-
-
-class ContainerView(NamedTuple):
-    """The control group this process runs in; `nan` outside a container."""
-
-    memory_usage_mb: float
-    """The kernel's charge, page cache included."""
-    working_set_mb: float
-    """Usage minus inactive file cache, plus the RAM of what it has in zram, charged to nobody."""
-    memory_limit_mb: float
-    """The tightest limit of any ancestor; `inf` when none is set."""
-    memory_percent: float
-    """Share of that limit, as the kernel charges it (without zram); of the device without one."""
-    swap_mb: float
-    """Swapped memory of the group, by its size before compression."""
-    cpu_percent: float
-    cpu_cores: float
-    cpu_limit_cores: float
-    throttled_percent: float
-    """Share of time in which the quota held the group back."""
-    oom_kills: float
-    """Kills by the kernel in this group since it was made."""
-
-
-class DeviceView(NamedTuple):
-    """The whole machine."""
-
-    memory_used_mb: float
-    memory_available_mb: float
-    """What the kernel says can be had without swapping; RAM of compressed swap is not in it."""
-    memory_total_mb: float
-    memory_percent: float
-    swap_used_mb: float
-    """Swap space in use, by the size before compression; wherever it lies."""
-    swap_total_mb: float
-    """Swap space. Never part of any capacity: swap is not memory."""
-    swap_compressed_mb: float
-    """Of it, what lies in RAM, compressed (zram, zswap), by its size before compression."""
-    swap_ram_mb: float
-    """RAM that this occupies; `swap_compressed_mb / swap_ram_mb` is the compression ratio."""
-    swap_disk_mb: float
-    """Of `swap_used_mb`, what lies on disks."""
-    swap_in_mb_s: float
-    """Pages brought back, from a disk or by decompression."""
-    swap_out_mb_s: float
-    refault_mb_s: float
-    """Pages needed again after they were reclaimed: the sign of thrashing."""
-    refault_file_mb_s: float
-    """Of these, pages of files (mapped model weights): thrashing without any swap."""
-    major_faults_s: float
-    """Faults a second that had to wait for a disk or for decompression."""
-    cpu_percent: float
-    cpu_count: float
-    load_1m: float
-    load_5m: float
-    load_15m: float
-    pressure_cpu_percent: float
-    pressure_memory_percent: float
-    pressure_memory_full_percent: float
-    pressure_io_percent: float
-    gpu_utilization: float
-    gpu_memory_used_mb: float
-    gpu_memory_total_mb: float
-    power_watts: float
-    temperature_celsius: float
-
-
 class Field(NamedTuple):
     """One column of the row."""
 
@@ -142,10 +41,12 @@ class Field(NamedTuple):
     unit: str
 
 
-def _unit(name: str) -> str:
+def unit_of(name: str) -> str:
+    """The unit that a name ends with, `1` for a plain number."""
     for suffix, unit in (
         ("_mb_s", "MB/s"), ("_mb", "MB"), ("_percent", "%"), ("_utilization", "%"),
         ("_cores", "cores"), ("_watts", "W"), ("_celsius", "°C"), ("_faults_s", "1/s"),
+        ("_ms", "ms"), ("_seconds", "s"), ("_per_second", "1/s"),
     ):  # fmt: skip
         if name.endswith(suffix):
             return unit
@@ -158,18 +59,46 @@ def _fields() -> Iterator[Field]:
         ("container.", ContainerView), ("device.", DeviceView),
     ):  # fmt: skip
         for name in view._fields:
-            yield Field(prefix + name, _unit(name))
+            yield Field(prefix + name, unit_of(name))
 
 
 FIELDS: tuple[Field, ...] = tuple(_fields())
-"""Every column of a sample's row, in order: short names, application, container, device."""
+"""What every sample's row begins with: short names, application, container, device."""
 
 INDEX: Mapping[str, int] = {field.name: position for position, field in enumerate(FIELDS)}
-"""Column name to position in the row."""
+"""Name of each of `FIELDS` to its position in the row."""
+
+
+class Columns:
+    """What the places of a row hold: `FIELDS`, then the signals of the application.
+
+    Immutable and shared by the samples of one manager. Another one takes its place when a
+    signal is declared: it has the same columns and more, so that a place keeps its meaning.
+    """
+
+    __slots__ = ("fields", "index")
+
+    def __init__(self, signals: tuple[Field, ...] = ()) -> None:
+        self.fields = (*FIELDS, *signals)
+        """Every column, in the order of the row."""
+        self.index: Mapping[str, int] = {
+            field.name: position for position, field in enumerate(self.fields)
+        }
+        """Column name to position in the row."""
+
+    @property
+    def signals(self) -> tuple[Field, ...]:
+        """The columns that are signals of the application."""
+        return self.fields[len(FIELDS) :]
+
+
+BUILT_IN_COLUMNS = Columns()
+"""Those of a sample without signals."""
 
 APPLICATION_AT = INDEX["application.memory_mb"]
 CONTAINER_AT = INDEX["container.memory_usage_mb"]
 DEVICE_AT = INDEX["device.memory_used_mb"]
+SIGNALS_AT = len(FIELDS)
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -181,22 +110,26 @@ class Sample:
     manager's scope; `application`, `container` and `device` are the full views.
     """
 
-    __slots__ = ("cpu_percent_per_core", "missing", "monotonic", "provenance", "row", "time")
+    __slots__ = (
+        "columns", "cpu_percent_per_core", "missing", "monotonic", "provenance", "row", "time",
+    )  # fmt: skip
 
     time: float
     """Seconds since the epoch, UTC."""
     monotonic: float
     """Seconds of the monotonic clock: use this for differences."""
     row: tuple[float, ...]
-    """All values in the order of `FIELDS`."""
+    """All values in the order of `columns`: of `FIELDS`, then of the signals."""
     missing: Mapping[str, str]
     """Field name to the reason why it is `nan`."""
     provenance: Mapping[str, Provenance]
     """Field name to its origin, for the fields where it is not simply read in this tick."""
     cpu_percent_per_core: tuple[float, ...]
     """Percent of each core, at the place of its number; `nan` for one that is offline."""
+    columns: Columns
+    """What each place of `row` holds."""
 
-    def __init__(  # noqa: PLR0917 - the six parts of a sample
+    def __init__(  # noqa: PLR0917 - the seven parts of a sample
         self,
         time: float,
         monotonic: float,
@@ -204,6 +137,7 @@ class Sample:
         missing: Mapping[str, str] = _NOTHING,
         provenance: Mapping[str, Provenance] = _NOTHING,
         cpu_percent_per_core: tuple[float, ...] = (),
+        columns: Columns = BUILT_IN_COLUMNS,
     ) -> None:
         _put_time(self, time)
         _put_monotonic(self, monotonic)
@@ -211,6 +145,7 @@ class Sample:
         _put_missing(self, missing)
         _put_provenance(self, provenance)
         _put_per_core(self, cpu_percent_per_core)
+        _put_columns(self, columns)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a sample is immutable: {name!r} cannot be set")
@@ -219,8 +154,8 @@ class Sample:
         raise AttributeError(f"a sample is immutable: {name!r} cannot be deleted")
 
     def __getitem__(self, field: str) -> float:
-        """Value of a field by name, such as `sample["device.swap_used_mb"]`."""
-        return self.row[INDEX[field]]
+        """Value of a field or signal by name, such as `sample["device.swap_used_mb"]`."""
+        return self.row[self.columns.index[field]]
 
     def __repr__(self) -> str:
         shown = ", ".join(
@@ -278,7 +213,13 @@ class Sample:
     @property
     def device(self) -> DeviceView:
         """The whole machine."""
-        return DeviceView._make(self.row[DEVICE_AT:])
+        return DeviceView._make(self.row[DEVICE_AT:SIGNALS_AT])
+
+    @property
+    def signals(self) -> Mapping[str, float]:
+        """The application's signals by name, `nan` for one that recorded nothing."""
+        names = (field.name for field in self.columns.signals)
+        return dict(zip(names, self.row[SIGNALS_AT:], strict=True))
 
     def age(self, field: str) -> float:
         """Seconds between the sample and the measurement of `field`; 0 when read in this tick."""
@@ -289,12 +230,17 @@ class Sample:
         """All values by name, `None` where missing (as files and JSON carry them)."""
         return {
             field.name: None if math.isnan(value) else value
-            for field, value in zip(FIELDS, self.row, strict=True)
+            for field, value in zip(self.columns.fields, self.row, strict=True)
         }
 
 
 # The slots themselves still take a value, which `__setattr__` refuses. Called once a tick.
-_put_time, _put_monotonic, _put_row, _put_missing, _put_provenance, _put_per_core = [
+(
+    _put_time, _put_monotonic, _put_row, _put_missing, _put_provenance, _put_per_core,
+    _put_columns,
+) = [
     vars(Sample)[name].__set__
-    for name in ("time", "monotonic", "row", "missing", "provenance", "cpu_percent_per_core")
-]
+    for name in (
+        "time", "monotonic", "row", "missing", "provenance", "cpu_percent_per_core", "columns",
+    )
+]  # fmt: skip

@@ -14,7 +14,8 @@ from amptalk.clock import Clock
 from amptalk.model.energy import EnergyMark, no_energy
 from amptalk.model.errors import ConfigurationError, ScopeError
 from amptalk.model.gpu import Gpu
-from amptalk.model.sample import ContainerView, DeviceView, Provenance
+from amptalk.model.sample import Provenance
+from amptalk.model.views import ContainerView, DeviceView
 from amptalk.sensors.capacity import Limit
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu.choice import Choice

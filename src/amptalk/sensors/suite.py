@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING
 from amptalk.clock import Clock, SystemClock
 from amptalk.model.energy import EnergyMark
 from amptalk.model.errors import ConfigurationError, ScopeError
-from amptalk.model.sample import FIELDS, INDEX, Sample, ScopeView
+from amptalk.model.sample import FIELDS, INDEX, Sample
+from amptalk.model.views import ScopeView
 from amptalk.sensors.capacity import Limit, effective_capacity
 from amptalk.sensors.gpu.choice import choice_of
 from amptalk.sensors.parts import build_parts
 from amptalk.sensors.report import Notes, SensorReport, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.shown import SHOWN
+from amptalk.sensors.signals import SignalBoard
 from amptalk.sensors.slow import DEADLINE, SlowReader
 from amptalk.sensors.telling import cost_us, value_text
 from amptalk.sensors.throttling import Throttling, ThrottlingSource
@@ -75,6 +77,8 @@ class SensorSuite:
         if pid is not None and pid <= 0:
             raise ConfigurationError(f"pid is {pid}; it must be the number of a process, above 0")
         self.scope = scope
+        self.signals = SignalBoard()
+        """What the application records, taken as often as rates are."""
         self._clock: Clock = SystemClock() if clock is None else clock
         self._roots = Roots() if roots is None else roots
         self._pid = pid
@@ -165,6 +169,8 @@ class SensorSuite:
         if medium or self._throttling.fresh:
             quota = self._container.limits[0].amount
             self._throttling.renew(sample, quota, self._gpu.throttling())
+        if self.signals.used:
+            return self.signals.joined(sample, due=rates)
         return sample
 
     def refine_memory(self) -> Sample:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from amptalk.model.decision import Allocation, Expectation
-from amptalk.model.level import LimitState
+from amptalk.model.level import LimitState, as_measured
 from amptalk.strategies.controllers import Controller, FastController, SlowController
 
 _TOLD = 0.01
@@ -77,8 +77,9 @@ class LimitControl:
         name, unit = state.resource.name, state.resource.unit
         if blind:
             return f"{name} is not measured now: held at {share:.0%} of the work"
-        seen = f"{name} {state.value:.4g} of {state.limit:.4g} {unit}"
         if share >= 1.0:
-            return f"{seen}: all work may run"
+            return f"{state.told}: all work may run"
         line = state.limit * math.exp(-self.controller.guard)
-        return f"{seen}, kept below {line:.4g} {unit}: {share:.0%} of the work may run"
+        side = "above" if state.resource.minimum else "below"
+        kept = as_measured(state.resource, line, state.limit)
+        return f"{state.told}, kept {side} {kept:.4g} {unit}: {share:.0%} of the work may run"

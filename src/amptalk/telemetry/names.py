@@ -18,6 +18,8 @@ METER = "amptalk"
 
 MANAGER = "amptalk.manager"
 RESOURCE = "amptalk.resource"
+UNIT = "amptalk.unit"
+"""The unit of a signal of the application, such as `ms`."""
 
 Kind = Literal["gauge", "up_down_counter", "counter"]
 
@@ -268,6 +270,13 @@ LIMIT_BY_UNIT: Mapping[str, tuple[LimitMetric, float]] = {
     "°C": (LimitMetric("amptalk.limit.temperature", "gauge", "Cel", "A limit on heat."), 1.0),
 }
 """The limit itself: one instrument a unit, with the scale to its base unit."""
+
+SIGNAL = LimitMetric(
+    "amptalk.signal.value", "gauge", "{value}", "A signal of the application, in its own unit."
+)
+SIGNAL_LIMIT = LimitMetric(
+    "amptalk.signal.limit", "gauge", "{value}", "Most that a signal may be, or its minimum."
+)
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 ACTIONS = EventMetric(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from amptalk.model.level import LimitState
-from amptalk.model.sample import INDEX
+from amptalk.model.resource import BUILT_IN
+from amptalk.model.sample import INDEX, SIGNALS_AT
 from amptalk.model.tick import Tick
 from amptalk.telemetry import names
 
@@ -48,6 +49,8 @@ def instruments() -> tuple[Instrument, ...]:
     found += [Instrument(*limit, _LIMIT_READERS[limit.name]) for limit in names.LIMIT_METRICS]
     for unit, (limit, scale) in names.LIMIT_BY_UNIT.items():
         found.append(Instrument(*limit, _limits_in(unit, scale)))
+    found.append(Instrument(*names.SIGNAL, _signals))
+    found.append(Instrument(*names.SIGNAL_LIMIT, _signal_limits))
     return tuple(found)
 
 
@@ -76,10 +79,22 @@ def _fields(series: list[names.Metric]) -> Reader:
 def _limits_in(unit: str, scale: float) -> Reader:
     def read(tick: Tick) -> Iterator[Value]:
         for state in tick.limits:
-            if state.resource.unit == unit:
+            if state.resource.unit == unit and state.resource.name in BUILT_IN:
                 yield state.limit * scale, _resource(state)
 
     return read
+
+
+def _signals(tick: Tick) -> Iterator[Value]:
+    row = tick.sample.row
+    for position, field in enumerate(tick.sample.columns.signals, SIGNALS_AT):
+        yield row[position], {names.RESOURCE: field.name, names.UNIT: field.unit}
+
+
+def _signal_limits(tick: Tick) -> Iterator[Value]:
+    for state in tick.limits:
+        if state.resource.name not in BUILT_IN:
+            yield state.limit, {**_resource(state), names.UNIT: state.resource.unit}
 
 
 def _resource(state: LimitState) -> dict[str, str]:
