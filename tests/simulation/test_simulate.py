@@ -11,7 +11,7 @@ from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Allocation, Decision, Observation
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
-from amptalk.model.resource import POWER, TEMPERATURE
+from amptalk.model.resource import POWER, TEMPERATURE, Resource
 from amptalk.simulation import PlantState, SimulationError, simulate
 from amptalk.simulation.plants import GpuPower, Queue
 
@@ -138,7 +138,7 @@ def test_a_reading_that_is_missing_is_blind_and_changes_no_level() -> None:
         ("temperature_celsius", "temperature", "°C", "temperature"),
         ("gpu_utilization", "gpu", "%", "rate"),
         ("latency_ms", "latency_ms", "ms", "rate"),
-        ("queue", "queue", "", "rate"),
+        ("queue", "queue", "1", "rate"),
     ],
 )
 def test_a_resource_is_a_known_one_or_a_signal(
@@ -368,3 +368,35 @@ def test_a_resource_may_be_given_as_it_is() -> None:
         resource = TEMPERATURE
 
     assert list(simulate(Hot(), Scripted(0.5), steps=2).by_resource) == ["temperature"]
+
+
+class Frames(Straight):
+    """The more is let in the slower it gets: 40 frames a second less 30 times the allocation."""
+
+    resource = Resource("frames_s", "1/s", "rate", "frames_s", device_wide=False, minimum=True)
+    limit = 25.0
+
+    def step(self, allocation: float) -> PlantState:
+        rate = 40.0 - 30.0 * allocation
+        return PlantState(rate, rate, allocation, 1.0)
+
+
+def test_of_a_minimum_what_is_below_is_over() -> None:
+    result = simulate(Frames(), Scripted(0.5, 0.4, 0.51), steps=8)
+    assert list(result.series.level[:4]) == pytest.approx([10.0, 25.0, 28.0, 24.7])
+    assert result.time_over == pytest.approx(6 / 8)
+    assert result.worst_overshoot == pytest.approx(0.6)
+    assert simulate(Frames(), "dynamic", steps=600).after(60.0).time_over < 0.05
+
+
+def test_a_signal_has_a_column_of_its_own_like_that_of_a_live_run() -> None:
+    strategy = Scripted(0.5)
+    plant = Straight()
+    plant.resource = ("latency_ms", "queue_length")
+    plant.limit = (60.0, 5.0)
+    plant.step = lambda _: (PlantState(50.0, 50.0, 0.5, 1.0), PlantState(3.0, 3.0, 0.5, 1.0))  # type: ignore[method-assign,assignment,return-value]
+    simulate(plant, strategy, steps=40)
+    history = strategy.shown[-1].history
+    assert history is not None
+    assert {value for _, value in history.values("latency_ms", 20.0)} == {50.0}
+    assert {value for _, value in history.values("queue_length", 20.0)} == {3.0}

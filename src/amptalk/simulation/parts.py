@@ -14,7 +14,7 @@ from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Decision
 from amptalk.model.level import LimitState
 from amptalk.model.resource import Resource
-from amptalk.model.sample import FIELDS, INDEX, Sample
+from amptalk.model.sample import Columns, Sample
 from amptalk.simulation.announced import Announced
 
 _NOT_THERE = "a plant has no such sensor"
@@ -26,12 +26,15 @@ class PlantSensors:
 
     rates_fresh = True
 
-    def __init__(self, resources: tuple[Resource, ...], clock: VirtualClock) -> None:
+    def __init__(
+        self, resources: tuple[Resource, ...], columns: Columns, clock: VirtualClock
+    ) -> None:
         self._clock = clock
-        self._columns = [INDEX[resource.field] for resource in resources]
+        self._columns = columns
+        self._places = [columns.index[resource.field] for resource in resources]
         self._fields = [resource.field for resource in resources]
-        self._row = [math.nan] * len(FIELDS)
-        self._missing = {field.name: _NOT_THERE for field in FIELDS}
+        self._row = [math.nan] * len(columns.fields)
+        self._missing = {field.name: _NOT_THERE for field in columns.fields}
         for field in self._fields:
             del self._missing[field]
         self.measured: tuple[float, ...] = ()
@@ -40,11 +43,14 @@ class PlantSensors:
     def read(self) -> Sample:
         """The sample of this step."""
         missing = self._missing
-        for column, field, value in zip(self._columns, self._fields, self.measured, strict=True):
-            self._row[column] = value
+        for place, field, value in zip(self._places, self._fields, self.measured, strict=True):
+            self._row[place] = value
             if value != value:  # noqa: PLR0124 - nan
                 missing = {**missing, field: _NO_VALUE}
-        return Sample(self._clock.time(), self._clock.monotonic(), tuple(self._row), missing)
+        return Sample(
+            self._clock.time(), self._clock.monotonic(), tuple(self._row), missing,
+            columns=self._columns,
+        )  # fmt: skip
 
     refine_memory = read
 

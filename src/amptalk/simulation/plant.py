@@ -67,7 +67,8 @@ class Plant(Protocol):
         """What is limited.
 
         A known resource by its name ("memory") or the field of the sample that measures it
-        ("power_watts"), or any other name such as "latency_ms".
+        ("power_watts"), any other name such as "latency_ms" for a signal, or a `Resource`
+        itself, such as one with `minimum=True` for a frame rate.
         """
 
     @property

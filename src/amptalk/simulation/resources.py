@@ -5,26 +5,22 @@ from __future__ import annotations
 from amptalk.actuators.amounts import RESOURCES
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.resource import BUILT_IN, Resource
-from amptalk.model.sample import INDEX
+from amptalk.model.sample import INDEX, Columns, Field, unit_of
 
 _BY_NAME = {
     **{argument: BUILT_IN[name] for argument, name in RESOURCES.items()},
     **{resource.field: resource for resource in BUILT_IN.values()},
     **BUILT_IN,
 }
-_FREE_COLUMNS = ("device.load_1m", "device.load_5m", "device.load_15m")
-"""Fields of a sample that no resource is measured by: they carry values that have none."""
 
 
 def resources_of(names: tuple[object, ...]) -> tuple[Resource, ...]:
-    """Return the resource for each name, all with a field of a sample of their own.
+    """Return the resource for each name.
 
     Known are the six built-in resources by name ("power"), field ("power_watts") or argument
-    ("memory_mb"). Any other name is a rate of the application, with what follows its last
-    underscore as its unit. Raises `ConfigurationError` for what is no name, two for one
-    resource, and more than three names that are not built in.
+    ("memory_mb"). Any other name is a signal of the application, as `manager.signal(name)`
+    makes one. Raises `ConfigurationError` for what is no name, and two for one resource.
     """
-    free = list(_FREE_COLUMNS)
     found: dict[str, Resource] = {}
     for name in names:
         resource = _resource(name)
@@ -32,15 +28,14 @@ def resources_of(names: tuple[object, ...]) -> tuple[Resource, ...]:
             raise ConfigurationError(
                 f"resource={name!r} of the plant is {resource.name!r} a second time: name each once"
             )
-        if resource.field not in INDEX:
-            if not free:
-                raise ConfigurationError(
-                    f"resource={name!r} is one too many: a plant may have {len(_FREE_COLUMNS)} "
-                    "resources that are not built in"
-                )
-            resource = resource._replace(field=free.pop(0))
         found[resource.name] = resource
     return tuple(found.values())
+
+
+def columns_for(resources: tuple[Resource, ...]) -> Columns:
+    """The columns of samples that measure these resources: those of a signal come last."""
+    signals = [Field(one.field, one.unit) for one in resources if one.field not in INDEX]
+    return Columns(tuple(signals))
 
 
 def resource_name(name: str) -> str:
@@ -58,7 +53,4 @@ def _resource(name: object) -> Resource:
             "'latency_ms', or a tuple of names"
         )
     known = _BY_NAME.get(name)
-    if known is not None:
-        return known
-    unit = name.rpartition("_")[2] if "_" in name else ""
-    return Resource(name, unit, "rate", name, device_wide=False)
+    return known or Resource(name, unit_of(name), "rate", name, device_wide=False)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from amptalk.model.level import Violation
+from amptalk.model.resource import Resource
 
 TOLERANCE = 0.005
 """A level counts as over from this part above its limit: sensors tell no less."""
@@ -18,13 +19,11 @@ class Series:
     """One resource over the whole run: columns of equal length, one value a step."""
 
     __slots__ = (
-        "allocation", "announced", "demand", "level", "limit", "measured", "resource", "unit",
-        "work",
+        "allocation", "announced", "demand", "level", "limit", "measured", "resource", "work",
     )  # fmt: skip
 
-    def __init__(self, resource: str, unit: str, limit: float) -> None:
+    def __init__(self, resource: Resource, limit: float) -> None:
         self.resource = resource
-        self.unit = unit
         self.limit = limit
         self.level = array("d")
         """The true value at the end of each step."""
@@ -42,15 +41,24 @@ class Series:
 
     def since(self, first: int) -> Series:
         """The same from step `first` on."""
-        rest = Series(self.resource, self.unit, self.limit)
+        rest = Series(self.resource, self.limit)
         for column in ("level", "measured", "allocation", "work", "demand", "announced"):
             setattr(rest, column, getattr(self, column)[first:])
         return rest
 
     def over(self) -> list[bool]:
         """For each step, whether the level was beyond the limit by more than `TOLERANCE`."""
+        if self.resource.minimum:
+            line = self.limit * (1.0 - TOLERANCE)
+            return [level < line for level in self.level]
         line = self.limit * (1.0 + TOLERANCE)
         return [level > line for level in self.level]
+
+    def overshoot(self) -> float:
+        """How far the level was beyond the limit at most, as a share of it; 0 for never."""
+        if self.resource.minimum:
+            return max(0.0, 1.0 - min(self.level, default=math.inf) / self.limit)
+        return max(0.0, max(self.level, default=0.0) / self.limit - 1.0)
 
     def travel(self) -> float:
         """Sum of all changes of the allocation; 1 is once over the full range."""
@@ -80,7 +88,7 @@ class SimulationResult:
         """Seconds of one step."""
         self.series = series[0]
         """The plant's resource; the first one of several."""
-        self.by_resource: Mapping[str, Series] = {one.resource: one for one in series}
+        self.by_resource: Mapping[str, Series] = {one.resource.name: one for one in series}
         self.oracle = oracle
         """The most work each step could do within the limit; `None` when the plant cannot tell."""
         self.begun = begun
@@ -134,8 +142,7 @@ class SimulationResult:
     @property
     def worst_overshoot(self) -> float:
         """How far the true level was beyond the limit at most, as a share of it; 0 for never."""
-        peaks = [max(one.level, default=0.0) / one.limit - 1 for one in self.by_resource.values()]
-        return max(0.0, *peaks)
+        return max(one.overshoot() for one in self.by_resource.values())
 
     @property
     def work_lost(self) -> float:

@@ -23,7 +23,7 @@ from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.sharing.components import ComponentBook
 from amptalk.simulation.announced import Announced
 from amptalk.simulation.parts import InlineRunner, PlantActuators, PlantSensors
-from amptalk.simulation.resources import resources_of
+from amptalk.simulation.resources import columns_for, resources_of
 from amptalk.simulation.result import Series, SimulationResult
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
@@ -79,11 +79,12 @@ class _Simulation:
         self._strategy = _Outspoken(make_strategy(strategy, period))
         resources = tuple(resource for resource, _ in limits)
         self._names = tuple(resource.name for resource in resources)
-        self._sensors = PlantSensors(resources, self._clock)
+        columns = columns_for(resources)
+        self._sensors = PlantSensors(resources, columns, self._clock)
         self._announced = Announced(period)
         self._actuators = PlantActuators(self._announced)
         self._history = History(period)
-        self._judge = Judge(limits, period)
+        self._judge = Judge(limits, period, columns.index)
         self._effectiveness = Effectiveness(self._strategy.name)
         components = ComponentBook(limits, InlineRunner())
         if hasattr(plant, "join"):
@@ -93,7 +94,7 @@ class _Simulation:
             self._actuators, components, self._effectiveness,
         )  # fmt: skip
         self._engine = Engine(parts, period)
-        self._series = tuple(Series(r.name, r.unit, limit) for r, limit in limits)
+        self._series = tuple(Series(resource, limit) for resource, limit in limits)
 
     def run(self) -> SimulationResult:
         step, clock = self._step, self._clock
@@ -157,7 +158,7 @@ class _Simulation:
             one.allocation.append(share)
             one.work.append(state.work)
             one.demand.append(state.demand)
-            one.announced.append(sum([a.amount for a in coming if a.resource == one.resource]))
+            one.announced.append(sum([a.amount for a in coming if a.resource == one.resource.name]))
 
     def _shares(self, number: int) -> tuple[float, ...]:
         decision = self._actuators.decision
