@@ -103,14 +103,15 @@ def engine_on(
         order.append("tell")
         told.append(tick)
 
+    judge = Judge(((MEMORY, limit),), 1.0)
     parts = Parts(
         sensors=ScriptedSensors(script, **sensors),
         history=History(1.0),
-        judge=Judge(((MEMORY, limit),), 1.0),
+        judge=judge,
         strategy=recorded,
         actuators=recorded,
         sharing=recorded,
-        effectiveness=Effectiveness("recorded"),
+        effectiveness=Effectiveness("recorded", judge),
     )
     return Engine(parts, 1.0, (listener,)), recorded, told
 

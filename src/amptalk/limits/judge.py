@@ -93,7 +93,7 @@ class _Watch:
     def state(self, value: float, *, fresh: bool) -> LimitState:
         return LimitState(
             self.resource, self.limit, value, self.machine.level, fresh, self.blind, self.slope,
-            self.time_to_limit(value),
+            self.time_to_limit(value), self.violation is not None,
         )  # fmt: skip
 
     def time_to_limit(self, value: float) -> float:
