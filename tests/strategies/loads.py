@@ -156,7 +156,7 @@ class Load(NamedTuple):
 
 def loads_for(machine: Machine, random: Random, seconds: int) -> tuple[Load, ...]:
     """Announced and admitted loads for a run; the first after two minutes."""
-    loads = []
+    loads: list[Load] = []
     moment = 120.0
     while True:
         moment += random.uniform(30, 90)
@@ -262,6 +262,8 @@ class Episode(NamedTuple):
     ends: int
     cancelled: bool
     """Whether a load of it was taken back."""
+    notice: float
+    """Seconds from the announcement of the first to its beginning."""
 
 
 def episodes(loads: tuple[Load, ...]) -> Iterator[Episode]:
@@ -282,4 +284,5 @@ def _episode(group: list[Load]) -> Episode:
         math.floor(min(one.begins for one in group)),
         math.ceil(max(one.ends for one in group)) + 2,
         any(one.cancelled < math.inf for one in group),
+        group[0].begins - group[0].told,
     )

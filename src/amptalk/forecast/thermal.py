@@ -67,8 +67,8 @@ class Settling:
         self._courses = courses
         self.value = sum([one.weight * one.value for one in courses])
         """Smoothed present value."""
-        self.settles_at = sum([one.weight * one.settles_at for one in courses])
-        """Expected value in the end; far off while the course is nearly straight."""
+        self.settles_at = _quantile(sorted([(one.settles_at, one.weight) for one in courses]), 0.5)
+        """Median of where it may end; far off while the course is nearly straight."""
 
     def after(self, seconds: float) -> float:
         """Expected value in `seconds`, 0 or more."""
@@ -99,14 +99,14 @@ class Settling:
         return _quantile(times, 0.5), _quantile(times, _TAIL), _quantile(times, 1.0 - _TAIL)
 
 
-def _quantile(times: list[tuple[float, float]], share: float) -> float:
-    """Smallest of the ascending times that, with those before it, has this share of the weight."""
+def _quantile(weighted: list[tuple[float, float]], share: float) -> float:
+    """Smallest of ascending figures that, with those before it, has this share of the weight."""
     passed = 0.0
-    for seconds, weight in times:
+    for figure, weight in weighted:
         passed += weight
         if passed >= share:
-            return seconds
-    return times[-1][0]
+            return figure
+    return weighted[-1][0]
 
 
 class ThermalModel:

@@ -98,6 +98,11 @@ class KnownDemand:
             self.shown = min(self.shown, self._total)
 
     @property
+    def idle(self) -> bool:
+        """Whether no known demand has begun, shows or is waited for."""
+        return self.settled and not self._total and not self.shown
+
+    @property
     def settled(self) -> bool:
         """Whether all that began or ended has shown, or is not waited for any more."""
         return self._settles == -math.inf

@@ -61,7 +61,7 @@ class Foresight:
     """What is known of one limit, and its control."""
 
     __slots__ = (
-        "_acting", "_before", "_claimed", "_control", "_demand", "_first", "_forecast",
+        "_acting", "_before", "_cause", "_claimed", "_control", "_demand", "_first", "_forecast",
         "_forecaster", "_growth", "_interval", "_resting_until", "_thermal",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class Foresight:
         self._thermal = ThermalModel() if kind == "temperature" else None
         self._growth = Growth()
         self._acting = False
+        self._cause = ""
         self._before: _Before | None = None
         self._resting_until = self._claimed = -math.inf
 
@@ -95,8 +96,10 @@ class Foresight:
         stretches = self._demand.ahead(coming) if coming or self._demand.shown else []
         settling = self._thermal.settling() if self._thermal is not None else None
         prospect = prospect_of(
-            forecast, stretches, settling, self._growth, now, state.value, state.limit
-        )
+            forecast, stretches, settling, self._growth, now,
+            state.value, state.limit, self._cause, violated=state.violated,
+        )  # fmt: skip
+        self._cause = prospect.cause
         extra = self._set_aside(stretches, state.resource.kind)
         ratio = self._ratio(state, forecast, prospect, stretches, extra)
         self._change_control(state, forecast, extra, now)
@@ -115,7 +118,7 @@ class Foresight:
     def _learn(self, value: float, coming: list[Announcement], now: float) -> None:
         """Take a measured value; what is known demand in it is not forecast."""
         demand = self._demand
-        if coming or demand.shown or not demand.settled:
+        if coming or not demand.idle:
             usual = self._forecast.mean[0] if self._forecast is not None else math.nan
             value = demand.update(now, value, usual, coming)
         if self._thermal is not None:
@@ -151,10 +154,10 @@ class Foresight:
         kind, limit, value = state.resource.kind, state.limit, state.value
         probability = prospect.probability
         level = value + _growth_ahead(forecast, LEAD[kind])
+        ahead = SET_ASIDE[kind]
+        if stretches and stretches[-1].begins > ahead:
+            probability = probability_of(forecast, stretches, limit, ahead)[0]
         if extra > 0.0:
-            ahead = SET_ASIDE[kind]
-            if stretches[-1].begins > ahead:
-                probability = probability_of(forecast, stretches, limit, ahead)[0]
             _, high = forecast.interval(2.0 * _SURE - 1.0)
             at = _steps(ahead, forecast.step) - 1
             level += high[at] - forecast.mean[at]

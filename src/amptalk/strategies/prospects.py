@@ -24,6 +24,8 @@ _SHORTEST = 2
 _BELIEVED = 1.0
 """Growth is believed to last as long again as it has lasted, times this: nothing grows for ever,
 and something that rose for a minute says nothing of the next hour."""
+_STILL = 0.5
+"""Part of the slope that must be seen in the newer half of the time, too."""
 _FIRST_SEEN = 8
 """Steps that it takes to see growth at all."""
 
@@ -47,18 +49,30 @@ class Prospect(NamedTuple):
 class Growth:
     """Believes growth the further ahead the longer it lasts."""
 
-    __slots__ = ("_since",)
+    __slots__ = ("_latest", "_middle", "_since")
 
     def __init__(self) -> None:
-        self._since = math.inf
+        self._since = math.nan
+        self._middle = self._latest = (0.0, 0.0)
 
-    def believed(self, now: float, seconds: float, step: float) -> bool:
-        """Whether a limit met in `seconds` (`inf`: no growth) at the present growth will be met."""
+    def believed(self, now: float, value: float, slope: float, seconds: float, step: float) -> bool:
+        """Whether a limit will be met in `seconds` (`inf`: no growth), at `slope` a second.
+
+        A level that leapt and stays looks like growth to a line for a while. So at least half
+        of the slope must be seen in the newer half of the time as well.
+        """
         if seconds == math.inf:
-            self._since = math.inf
+            self._since = math.nan
             return False
-        self._since = min(self._since, now - _FIRST_SEEN * step)
-        return seconds <= _BELIEVED * (now - self._since)
+        if math.isnan(self._since):
+            self._since = now - _FIRST_SEEN * step
+            self._middle = self._latest = (now, value)
+        latest = self._latest[0]
+        if now - latest >= latest - self._since:
+            self._middle, self._latest = self._latest, (now, value)
+        moment, before = self._middle
+        grown = value - before >= _STILL * slope * (now - moment)
+        return grown and seconds <= _BELIEVED * (now - self._since)
 
 
 def probability_of(
@@ -82,15 +96,19 @@ def probability_of(
         one = stretches[at]
         path.append(value + one.amount if one.begins <= until else value)
     highest = max(map(min, path, path[1:]))
-    for one in stretches[at + 1 :]:
+    for one in stretches[at:]:
         if one.begins > until:
             break
         level = mean[-1] + one.amount
-        if level > highest and one.ends - one.begins >= _SHORTEST * step:
+        if level > highest and one.ends >= max(moment, one.begins) + _SHORTEST * step:
             highest = level
-            within = one.begins + _SHORTEST * step
+            within = max(within, one.begins + _SHORTEST * step)
     shift = highest - max(map(min, mean, mean[1:]))
-    return forecast.breach_probability(limit - shift), max(highest, *path), within
+    probability = forecast.breach_probability(limit - shift)
+    if highest > limit:
+        # Even before there were errors to learn from: the expected path itself crosses it.
+        probability = max(probability, LIKELY)
+    return probability, max(highest, *path), within
 
 
 def time_to(forecast: Forecast, stretches: Sequence[Stretch], limit: float) -> tuple[float, bool]:
@@ -115,18 +133,25 @@ def prospect_of(  # noqa: PLR0917 - everything that is known of a limit
     now: float,
     value: float,
     limit: float,
+    was: str,
+    *,
+    violated: bool,
 ) -> Prospect:
-    """Everything that is known of one limit, put together."""
+    """Everything that is known of one limit, put together; `was` is the cause the last time."""
     step = forecast.step
     probability, highest, within = probability_of(forecast, stretches, limit, LOOKAHEAD)
     seconds, known = time_to(forecast, stretches, limit)
     if settling is not None and not known:
-        seconds = settling.time_to(limit)[0] if settling.reaches(limit) >= LIKELY else math.inf
-        believed = seconds < math.inf
+        seconds, _, latest = settling.time_to(limit)
+        believed = latest < math.inf
     else:
-        believed = growth.believed(now, math.inf if known else seconds, step)
+        alone = math.inf if known else seconds
+        believed = growth.believed(now, forecast.value, forecast.slope, alone, step)
+        if seconds < within:  # so near, the forecast knows better
+            believed = believed and probability >= LIKELY
     if value > limit:
-        seconds, cause = 0.0, "over"
+        # One value beyond may be noise; that it stays there is a violation.
+        seconds, cause = 0.0, "over" if violated else was
     elif known and probability >= LIKELY:
         cause = "known"
     elif believed:
@@ -134,7 +159,9 @@ def prospect_of(  # noqa: PLR0917 - everything that is known of a limit
     elif probability >= LIKELY:
         seconds, cause = min(seconds, within), "chance"
     else:
-        seconds, cause = math.inf, ""
+        # A chance is let go at half of what it took, so that reasons do not flicker.
+        stays = was == "chance" and probability >= 0.5 * LIKELY
+        seconds, cause = math.inf, "chance" if stays else ""
     return Prospect(probability, within, seconds, highest, forecast.slope, cause)
 
 

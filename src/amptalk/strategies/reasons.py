@@ -13,16 +13,17 @@ def about(prospect: Prospect, extra: float, *, acting: bool) -> tuple[object, ..
 
     A time is another one when it has halved or doubled; `None` when there is nothing to say.
     """
-    if not (prospect.cause or acting):
+    if not (prospect.cause or extra):
         return None
-    seconds = prospect.seconds
-    when = round(math.log2(max(1.0, seconds))) if seconds < math.inf else None
+    seconds, when = prospect.seconds, 0
+    if seconds < math.inf and prospect.cause not in ("over", "chance"):
+        when = round(math.log2(max(1.0, seconds)))
     return (prospect.cause, acting, when, f"{extra:.2g}")
 
 
 def words(prospect: Prospect, state: LimitState, extra: float, *, acting: bool) -> str:
     """The expectation and what follows from it."""
-    expected = _expected(prospect, state)
+    expected = _expected(prospect, state, extra)
     if not acting:
         return f"{expected}; nothing is held back for it yet"
     unit, name = state.resource.unit, state.resource.name
@@ -34,7 +35,7 @@ def words(prospect: Prospect, state: LimitState, extra: float, *, acting: bool) 
     return text
 
 
-def _expected(prospect: Prospect, state: LimitState) -> str:
+def _expected(prospect: Prospect, state: LimitState, extra: float) -> str:
     name, unit, cause = state.resource.name, state.resource.unit, prospect.cause
     limit = f"{state.limit:.4g} {unit}"
     chance = f"probability {prospect.probability:.0%}"
@@ -48,7 +49,9 @@ def _expected(prospect: Prospect, state: LimitState) -> str:
         return f"{name} reaches {limit} {when} at {prospect.slope:+.3g} {unit}/s"
     if cause == "warming":
         return f"{name} reaches {limit} {when} if the load stays as it is"
-    return f"{name} may cross {limit} {within} ({chance})"
+    if cause == "chance":
+        return f"{name} may cross {limit} {within} ({chance})"
+    return f"{extra:.4g} {unit} of known work on {name} fits {limit} (breach: {chance})"
 
 
 def _time(seconds: float) -> str:

@@ -91,23 +91,23 @@ class Effectiveness:
         for state in limits:
             name = state.resource.name
             track = tracks[name]
-            over = state.value > state.limit
             allocation = counting.get(name)
-            if allocation is None:
-                share = track.share
-                if over or not track.warnings.idle or track.warnings.share != share:
-                    track.warnings.add(now, share, None, over=over, violated=state.violated)
-                continue
-            share, expected = allocation.share, allocation.expected
-            if share < 1.0:
-                track.reduced += (1.0 - share) * seconds
-            track.warnings.add(now, share, expected, over=over, violated=state.violated)
-            if expected is not None and state.fresh:
-                if track.forecasts is None:
-                    if expected.claim is None:
-                        continue
-                    track.forecasts = ForecastScore()
-                track.forecasts.add(now, state.value, share, expected, over=over)
+            share, expected = track.share, None
+            if allocation is not None:
+                expected = allocation.expected
+                if share < 1.0:
+                    track.reduced += (1.0 - share) * seconds
+            over = state.value > state.limit
+            warnings = track.warnings
+            if over or expected is not None or warnings.share != share or not warnings.idle:
+                warnings.add(now, share, expected, over=over, violated=state.violated)
+            forecasts = track.forecasts
+            if forecasts is None:
+                if expected is None or expected.claim is None:
+                    continue
+                forecasts = track.forecasts = ForecastScore()
+            if state.fresh:
+                forecasts.add(now, state.value, share, expected, over=over)
 
     def _take(self, decision: Decision) -> None:
         """Note what of a new decision counts."""
