@@ -106,7 +106,9 @@ class ResourceManager:
         self.gpus = self._sensors.gpus
         """All GPUs as of the last slow reading, no device is asked; see `Gpu`."""
         self._judge = Judge(self.limits.items(), monitoring_interval)
-        self._effectiveness = Effectiveness(self._strategy.name, self._judge)
+        self._effectiveness = Effectiveness(
+            self._strategy.name, self._judge, acting=self._actuation.acting
+        )
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,

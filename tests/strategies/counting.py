@@ -10,7 +10,7 @@ loads are left out, as are those in which a load was taken back before it began.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 
 from amptalk.model.decision import Strategy
@@ -18,17 +18,27 @@ from tests.strategies.loads import Episode, Machine, Run, episodes, run_loads
 
 LIKELY = 0.5
 AT_ONCE = 10
-"""A breach within these seconds of the begin of the first load was caused by its beginning."""
+"""A breach within these seconds of a load's beginning was caused by it."""
+NOTICE = 5.0
+"""Seconds before it begins that a load must be known for control to do something about it."""
 CUT = 0.05
 """A share that fell by this much was cut."""
 
 
 @dataclass(frozen=True)
 class Warned:
-    """Warnings against breaches that known demand caused, nothing being done about them."""
+    """Warnings against breaches that known demand causes, nothing being done about them."""
 
     warned: int = 0
+    """Breaches of loads that begin, and were warned of …"""
     missed: int = 0
+    """… or not."""
+    later_warned: int = 0
+    """Breaches later on, when work of the machine's own grows beside a load."""
+    later_missed: int = 0
+    unknown: int = 0
+    """Breaches that came no later than the first second in which a load was known: work
+    admitted just now, without the gate that would hold it. They are left out."""
     false: int = 0
     quiet: int = 0
     """Neither warning nor breach."""
@@ -36,18 +46,24 @@ class Warned:
     """Seconds from the first warning to the breach."""
 
     def __add__(self, other: Warned) -> Warned:
-        return Warned(
-            self.warned + other.warned, self.missed + other.missed, self.false + other.false,
-            self.quiet + other.quiet, self.leads + other.leads,
-        )  # fmt: skip
+        return Warned(*[getattr(self, one.name) + getattr(other, one.name) for one in fields(self)])
 
     @property
     def recall(self) -> float:
+        """Of the breaches of loads that begin."""
         return self.warned / max(1, self.warned + self.missed)
 
     @property
+    def recall_of_all(self) -> float:
+        """Those that come later included."""
+        warned = self.warned + self.later_warned
+        return warned / max(1, warned + self.missed + self.later_missed)
+
+    @property
     def precision(self) -> float:
-        return self.warned / max(1, self.warned + self.false)
+        """Of all warnings."""
+        warned = self.warned + self.later_warned
+        return warned / max(1, warned + self.false)
 
     @property
     def median_lead(self) -> float:
@@ -64,7 +80,7 @@ class Held:
     at_once: int = 0
     """Of the breaches, those that the beginning of announced demand causes …"""
     averted_at_once: int = 0
-    """… and how many of them did not come; known at least 5 s before."""
+    """… and how many of them did not come; known `NOTICE` seconds before."""
     quiet: int = 0
     cut_for_nothing: int = 0
     """Cuts made between announcement and end where there would have been no breach."""
@@ -75,13 +91,7 @@ class Held:
     done: float = 0.0
 
     def __add__(self, other: Held) -> Held:
-        return Held(
-            self.breaches + other.breaches, self.averted + other.averted,
-            self.at_once + other.at_once, self.averted_at_once + other.averted_at_once,
-            self.quiet + other.quiet, self.cut_for_nothing + other.cut_for_nothing,
-            self.seconds + other.seconds, self.over + other.over,
-            self.wanted + other.wanted, self.done + other.done,
-        )  # fmt: skip
+        return Held(*[getattr(self, one.name) + getattr(other, one.name) for one in fields(self)])
 
     @property
     def lost(self) -> float:
@@ -97,6 +107,11 @@ def truths(machine: type[Machine], seed: int, free: Run) -> Iterator[tuple[Episo
             yield episode, free.breach(episode.begins, episode.ends)
 
 
+def begins(episode: Episode, second: int) -> bool:
+    """Whether a load of the episode began just before, or is about to."""
+    return any(-1.0 <= second - load.begins <= AT_ONCE for load in episode.loads)
+
+
 def count_warnings(
     machine: type[Machine], make: Callable[[], Strategy], seeds: Iterable[int], seconds: int = 1500
 ) -> Warned:
@@ -106,17 +121,22 @@ def count_warnings(
         run = run_loads(machine, make(), seed, seconds, obeyed=False)
         for episode, breach in truths(machine, seed, run):
             until = episode.ends if breach is None else breach
-            warned = [
+            told = [
                 second
                 for second in range(episode.told, until)
                 if run.probabilities[second] >= LIKELY and not run.over[second]
             ]
             if breach is None:
-                counted += Warned(false=int(bool(warned)), quiet=int(not warned))
-            elif warned:
-                counted += Warned(warned=1, leads=(breach - warned[0],))
+                counted += Warned(false=int(bool(told)), quiet=int(not told))
+            elif breach <= episode.told:
+                counted += Warned(unknown=1)
             else:
-                counted += Warned(missed=1)
+                warned = int(bool(told))
+                leads = (breach - told[0],) if told else ()
+                if begins(episode, breach):
+                    counted += Warned(warned=warned, missed=1 - warned, leads=leads)
+                else:
+                    counted += Warned(later_warned=warned, later_missed=1 - warned, leads=leads)
     return counted
 
 
@@ -140,7 +160,8 @@ def count_held(
                 continue
             averted = int(run.breach(episode.begins, episode.ends) is None)
             counted += Held(breaches=1, averted=averted)
-            if episode.notice >= 5.0 and breach <= episode.begins + AT_ONCE:
+            first = episode.loads[0]
+            if first.begins - first.told >= NOTICE and breach <= episode.begins + AT_ONCE:
                 came = run.breach(episode.begins, episode.begins + AT_ONCE) is not None
                 counted += Held(at_once=1, averted_at_once=int(not came))
     return counted

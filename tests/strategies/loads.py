@@ -262,8 +262,7 @@ class Episode(NamedTuple):
     ends: int
     cancelled: bool
     """Whether a load of it was taken back."""
-    notice: float
-    """Seconds from the announcement of the first to its beginning."""
+    loads: tuple[Load, ...]
 
 
 def episodes(loads: tuple[Load, ...]) -> Iterator[Episode]:
@@ -284,5 +283,5 @@ def _episode(group: list[Load]) -> Episode:
         math.floor(min(one.begins for one in group)),
         math.ceil(max(one.ends for one in group)) + 2,
         any(one.cancelled < math.inf for one in group),
-        group[0].begins - group[0].told,
+        tuple(group),
     )

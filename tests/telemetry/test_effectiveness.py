@@ -27,9 +27,9 @@ Script = list[Second]
 class Play:
     """Each entry of a script is a second: value (limit 100), share, expectation."""
 
-    def __init__(self, start: float = 0.0) -> None:
+    def __init__(self, start: float = 0.0, *, acting: bool = True) -> None:
         self.judge = Judge(((MEMORY, 100.0),), 1.0)
-        self.account = Effectiveness("test", self.judge)
+        self.account = Effectiveness("test", self.judge, acting=acting)
         self.now = start
         self.kept: dict[tuple[float, Expectation | None], Decision] | None = None
 
@@ -140,6 +140,16 @@ def test_a_warning_after_which_more_was_held_back_is_neither() -> None:
     outcome = play([(90, 0.5, EXPECTS_A_BREACH)] + [(80.0, 0.5, None)] * 100)
     assert (outcome.warnings_false, outcome.warnings_acted_on) == (0, 1)
     assert outcome.breaches_warned == 0
+
+
+def test_where_decisions_are_not_carried_out_nothing_was_averted() -> None:
+    claims = EXPECTS_A_BREACH._replace(claim=CLAIM)
+    script: Script = [(90.0, 1.0, None), (90.0, 0.5, claims), *[(80.0, 0.3, None)] * 100]
+    outcome = Play(acting=False).add(script).outcome
+    assert (outcome.warnings_false, outcome.warnings_acted_on) == (1, 0)
+    assert outcome.forecast is not None
+    assert outcome.forecast.forecasts == 1
+    assert outcome.work_reduced_seconds == pytest.approx(0.5 + 70.0)
 
 
 def test_work_that_was_held_back_before_does_not_excuse_a_false_warning() -> None:

@@ -96,7 +96,7 @@ class Foresight:
         stretches = self._demand.ahead(coming) if coming or self._demand.shown else []
         settling = self._thermal.settling() if self._thermal is not None else None
         prospect = prospect_of(
-            forecast, stretches, settling, self._growth, now,
+            state.resource.kind, forecast, stretches, settling, self._growth, now,
             state.value, state.limit, self._cause, violated=state.violated,
         )  # fmt: skip
         self._cause = prospect.cause

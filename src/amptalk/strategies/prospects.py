@@ -13,12 +13,14 @@ from typing import NamedTuple
 from amptalk.forecast.result import Forecast
 from amptalk.forecast.thermal import Settling
 from amptalk.model.decision import Band, Claim
+from amptalk.model.resource import Kind
 from amptalk.strategies.demand import Stretch
 
 LIKELY = 0.5
 """A breach this probable is expected: it gets a time, and counts as a warning."""
-LOOKAHEAD = 60.0
-"""Seconds ahead in which known demand counts for the probability, beyond the horizon too."""
+LOOKAHEAD: dict[Kind, float] = {"rate": 0.0, "hold": 60.0, "temperature": 60.0}
+"""Seconds ahead in which known demand counts for the probability, beyond the horizon too. What a
+rate will be beyond it is not known, whatever comes on top."""
 _SHORTEST = 2
 """Steps over the limit that make a breach."""
 _BELIEVED = 1.0
@@ -126,6 +128,7 @@ def time_to(forecast: Forecast, stretches: Sequence[Stretch], limit: float) -> t
 
 
 def prospect_of(  # noqa: PLR0917 - everything that is known of a limit
+    kind: Kind,
     forecast: Forecast,
     stretches: Sequence[Stretch],
     settling: Settling | None,
@@ -139,7 +142,8 @@ def prospect_of(  # noqa: PLR0917 - everything that is known of a limit
 ) -> Prospect:
     """Everything that is known of one limit, put together; `was` is the cause the last time."""
     step = forecast.step
-    probability, highest, within = probability_of(forecast, stretches, limit, LOOKAHEAD)
+    until = max(LOOKAHEAD[kind], len(forecast.mean) * step)
+    probability, highest, within = probability_of(forecast, stretches, limit, until)
     seconds, known = time_to(forecast, stretches, limit)
     if settling is not None and not known:
         seconds, _, latest = settling.time_to(limit)

@@ -60,11 +60,16 @@ class _Track:
 
 
 class Effectiveness:
-    """Adds up outcomes tick by tick. `judge` keeps the account of time beyond the limits."""
+    """Adds up outcomes tick by tick.
 
-    def __init__(self, strategy: str, judge: Account) -> None:
+    `judge` keeps the account of time beyond the limits. Without `acting` decisions are made
+    but not carried out, so nothing that was expected was averted by them.
+    """
+
+    def __init__(self, strategy: str, judge: Account, *, acting: bool = True) -> None:
         self._strategy = strategy
         self._judge = judge
+        self._acting = acting
         self._seconds = 0.0
         self._tracks: dict[str, _Track] = {}
         self._actions: dict[str, dict[Verdict, int]] = {}
@@ -97,6 +102,8 @@ class Effectiveness:
                 expected = allocation.expected
                 if share < 1.0:
                     track.reduced += (1.0 - share) * seconds
+            if not self._acting:
+                share = 1.0
             over = state.value > state.limit
             warnings = track.warnings
             if over or expected is not None or warnings.share != share or not warnings.idle:
