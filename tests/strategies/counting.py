@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
-from statistics import median
+from statistics import fmean, median
+from typing import NamedTuple
 
 from amptalk.model.decision import Strategy
 from tests.strategies.loads import Episode, Machine, Run, episodes, run_loads
 
 LIKELY = 0.5
+OWN_SECONDS = 5
+"""The machine's own work is what it was on average so long before a load begins."""
 AT_ONCE = 10
-"""A breach within these seconds of a load's beginning was caused by it."""
+"""A breach within these seconds of a load's beginning came with it."""
 NOTICE = 5.0
 """Seconds before it begins that a load must be known for control to do something about it."""
 CUT = 0.05
@@ -30,12 +33,12 @@ class Warned:
     """Warnings against breaches that known demand causes, nothing being done about them."""
 
     warned: int = 0
-    """Breaches of loads that begin, and were warned of …"""
+    """Breaches that loads cause, the machine's own work being as it was before them …"""
     missed: int = 0
     """… or not."""
-    later_warned: int = 0
-    """Breaches later on, when work of the machine's own grows beside a load."""
-    later_missed: int = 0
+    grown_warned: int = 0
+    """Breaches for which the machine's own work had to grow beside a load."""
+    grown_missed: int = 0
     unknown: int = 0
     """Breaches that came no later than the first second in which a load was known: work
     admitted just now, without the gate that would hold it. They are left out."""
@@ -50,19 +53,19 @@ class Warned:
 
     @property
     def recall(self) -> float:
-        """Of the breaches of loads that begin."""
+        """Of the breaches that loads cause."""
         return self.warned / max(1, self.warned + self.missed)
 
     @property
     def recall_of_all(self) -> float:
-        """Those that come later included."""
-        warned = self.warned + self.later_warned
-        return warned / max(1, warned + self.missed + self.later_missed)
+        """Those included for which the machine's own work had to grow."""
+        warned = self.warned + self.grown_warned
+        return warned / max(1, warned + self.missed + self.grown_missed)
 
     @property
     def precision(self) -> float:
         """Of all warnings."""
-        warned = self.warned + self.later_warned
+        warned = self.warned + self.grown_warned
         return warned / max(1, warned + self.false)
 
     @property
@@ -99,17 +102,26 @@ class Held:
         return 100.0 * (1.0 - self.done / self.wanted)
 
 
-def truths(machine: type[Machine], seed: int, free: Run) -> Iterator[tuple[Episode, int | None]]:
-    """Episodes that count, with the second of the breach they cause."""
+class Truth(NamedTuple):
+    """What happens without control while some loads are there."""
+
+    episode: Episode
+    breach: int | None
+    """Its first second; `None` without one."""
+    by_loads: bool
+    """Whether the loads break the limit with the machine's own work as it was before them."""
+
+
+def truths(machine: type[Machine], seed: int, free: Run) -> Iterator[Truth]:
+    """Times with loads that count, and what is true of them."""
     alone = run_loads(machine, None, seed, len(free.over), loaded=False)
     for episode in episodes(free.loads):
-        if not episode.cancelled and alone.breach(episode.told, episode.ends) is None:
-            yield episode, free.breach(episode.begins, episode.ends)
-
-
-def begins(episode: Episode, second: int) -> bool:
-    """Whether a load of the episode began just before, or is about to."""
-    return any(-1.0 <= second - load.begins <= AT_ONCE for load in episode.loads)
+        if episode.cancelled or alone.breach(episode.told, episode.ends) is not None:
+            continue
+        breach = free.breach(episode.begins, episode.ends)
+        own = fmean(alone.values[episode.begins - OWN_SECONDS : episode.begins])
+        load = 0.0 if breach is None else sum(one.at(breach + 1) for one in episode.loads)
+        yield Truth(episode, breach, own + load > machine.limit)
 
 
 def count_warnings(
@@ -119,7 +131,7 @@ def count_warnings(
     counted = Warned()
     for seed in seeds:
         run = run_loads(machine, make(), seed, seconds, obeyed=False)
-        for episode, breach in truths(machine, seed, run):
+        for episode, breach, by_loads in truths(machine, seed, run):
             until = episode.ends if breach is None else breach
             told = [
                 second
@@ -133,10 +145,10 @@ def count_warnings(
             else:
                 warned = int(bool(told))
                 leads = (breach - told[0],) if told else ()
-                if begins(episode, breach):
+                if by_loads:
                     counted += Warned(warned=warned, missed=1 - warned, leads=leads)
                 else:
-                    counted += Warned(later_warned=warned, later_missed=1 - warned, leads=leads)
+                    counted += Warned(grown_warned=warned, grown_missed=1 - warned, leads=leads)
     return counted
 
 
@@ -152,7 +164,7 @@ def count_held(
         free = run_loads(machine, None, seed, seconds)
         run = run_loads(machine, make(), seed, seconds)
         counted += Held(seconds=seconds, over=sum(run.truly_over), wanted=run.wanted, done=run.done)
-        for episode, breach in truths(machine, seed, free):
+        for episode, breach, _ in truths(machine, seed, free):
             if breach is None:
                 before = run.shares[episode.told]
                 cut = min(run.shares[episode.told : episode.ends]) < before - CUT

@@ -29,6 +29,8 @@ class Machine:
     room: float
     filling = (0.0, 0.0)
     """Least and most seconds in which a load takes what it takes."""
+    admits = True
+    """Whether work is admitted by this resource; all can be announced."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -77,15 +79,16 @@ class BurstyCpu(Machine):
         return 40.0 if self.on else 12.0
 
     def level(self, work: float, load: float) -> tuple[float, float]:
-        self.value += 0.7 * (12.0 + work + load - self.value)
-        return self.value, max(0.0, self.value + self.random.gauss(0, 1.5))
+        self.value += 0.7 * (12.0 + work - self.value)
+        value = self.value + load
+        return value, max(0.0, value + self.random.gauss(0, 1.5))
 
 
 class CollectedMemory(Machine):
     """Memory with garbage that is collected at times, filled by work within half a minute."""
 
     resource, limit, room = MEMORY, 1000.0, 420.0
-    filling = (0.0, 8.0)
+    filling = (1.0, 8.0)
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
@@ -105,6 +108,7 @@ class SteppedPower(Machine):
     """Watts that jump between activities; the sensor averages over two seconds."""
 
     resource, limit, room = POWER, 60.0, 30.0
+    admits = False
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
@@ -150,8 +154,22 @@ class Load(NamedTuple):
         return self.taken * min(1.0, filled)
 
     def announced(self, second: float) -> bool:
-        """Whether the manager knows of it."""
-        return self.told <= second < min(self.cancelled, self.starts + self.duration)
+        """Whether the strategy is told of it."""
+        if not self.told <= second < min(self.cancelled, self.starts + self.duration):
+            return False
+        return not self.admitted or self.at(second) < 0.95 * self.amount
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it begins as soon as it is known."""
+        return self.told == self.starts
+
+    def announcement(self, resource: str, second: float) -> Announcement:
+        """How it is told: of admitted work what it has not taken yet, else all of it."""
+        if self.admitted:
+            left = self.starts + self.duration - second
+            return Announcement(resource, self.amount - self.at(second), 0.0, left)
+        return Announcement(resource, self.amount, self.starts - second, self.duration)
 
 
 def loads_for(machine: Machine, random: Random, seconds: int) -> tuple[Load, ...]:
@@ -167,9 +185,9 @@ def loads_for(machine: Machine, random: Random, seconds: int) -> tuple[Load, ...
             amount = machine.room * random.uniform(0.1, 1.5)
             admitted = random.random() < 0.3
             late = random.uniform(0, 1) if admitted else random.uniform(-1, 2)
-            told = starts if admitted else starts - random.uniform(3, 60)
+            told = starts if admitted and machine.admits else starts - random.uniform(3, 60)
             begins = starts + late
-            cancelled = not admitted and random.random() < 0.08
+            cancelled = told < starts and random.random() < 0.08
             loads.append(
                 Load(
                     amount, starts, duration, told,
@@ -236,9 +254,9 @@ def run_loads(
         now = float(second)
         limits = judge.judge(Sample(now, now, tuple(row)), lambda _field: 0.0)
         coming = tuple(
-            Announcement(machine.resource.name, one.amount, one.starts - second, one.duration)
+            one.announcement(machine.resource.name, now)
             for one in loads
-            if told and one.announced(second)
+            if told and one.announced(now)
         )
         probability, to = 0.0, math.inf
         if strategy is not None:

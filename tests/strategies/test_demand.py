@@ -38,9 +38,9 @@ def follow(
 
 def test_an_announcement_is_a_step_up_and_a_step_down() -> None:
     assert KnownDemand("rate").ahead([ONE]) == [
-        Stretch(0.0, 10.0, 0.0),
-        Stretch(10.0, 30.0, 30.0),
-        Stretch(30.0, math.inf, 0.0),
+        Stretch(0.0, 10.0, 0.0, 0.0),
+        Stretch(10.0, 30.0, 30.0, 0.0),
+        Stretch(30.0, math.inf, 0.0, 0.0),
     ]
 
 
@@ -51,7 +51,21 @@ def test_those_that_overlap_add_up() -> None:
 
 def test_one_that_stays_has_no_step_down() -> None:
     (_, last) = KnownDemand("rate").ahead([ONE._replace(duration=math.inf)])
-    assert last == Stretch(10.0, math.inf, 30.0)
+    assert last == Stretch(10.0, math.inf, 30.0, 0.0)
+
+
+def test_what_running_work_has_not_taken_is_on_top_of_what_is_measured() -> None:
+    demand = KnownDemand("hold")
+    admitted = Announcement("memory", 300.0, 0.0, 60.0)
+    assert demand.update(0.0, 500.0, 500.0, [admitted]) == 500.0
+    assert demand.ahead([admitted]) == [
+        Stretch(0.0, 60.0, 0.0, 300.0),
+        Stretch(60.0, math.inf, 0.0, 0.0),
+    ]
+    # It took a third of it, which is measured: that is not expected again, nor taken out.
+    left = Announcement("memory", 200.0, 0.0, 50.0)
+    assert demand.update(10.0, 600.0, 500.0, [left]) == 600.0
+    assert demand.ahead([left])[0].whole == 200.0
 
 
 def test_nothing_announced_is_nothing() -> None:
@@ -169,12 +183,13 @@ def test_whatever_happens_no_more_shows_than_was_announced_and_stretches_are_in_
     demand, now, most = KnownDemand(kind), 0.0, 0.0
     for elapsed, value, usual, coming in ticks:
         now += elapsed
-        most = max(most, sum(one.amount for one in coming if one.starts_in <= EARLY))
+        begun = [one for one in coming if one.starts_in <= EARLY]
+        most = max(most, sum(one.amount for one in begun))
         rest = demand.update(now, value, usual, coming)
         assert 0.0 <= demand.shown <= most
         assert rest == pytest.approx(value - demand.shown)
         stretches = demand.ahead(coming)
-        assert all(one.amount >= 0.0 for one in stretches)
+        assert all(min(one.amount, one.taking) >= 0.0 for one in stretches)
         if stretches:
             assert stretches[0].begins == 0.0
             assert stretches[-1].ends == math.inf

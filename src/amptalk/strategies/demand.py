@@ -1,8 +1,9 @@
 """Demand that is known: what is announced, admitted or granted, as a profile over time.
 
-It arrives in the observation as announcements, whoever made them. Two questions are answered
-for one resource: how much of the measured value is such demand already, and how much more
-there will be on top of the rest at each later moment. Forecasting the rest is in `forecast`.
+It arrives in the observation as announcements, whoever made them. Those of the application are
+in full, for as long as they were announced, and begin a little early or late (`starts_in` above or
+below 0): how much of the measured value they are already is found out here. Of work that runs
+(`starts_in` 0) they are what it has not taken yet. Forecasting the rest is in `forecast`.
 """
 
 from __future__ import annotations
@@ -24,21 +25,30 @@ _SHOWN = 0.9
 
 
 class Stretch(NamedTuple):
-    """Known demand that is the same from one moment to another."""
+    """Known demand that is the same from one moment to another, in the resource's unit."""
 
     begins: float
     """Seconds from now."""
     ends: float
     """Seconds from now; `inf` for the last."""
     amount: float
-    """In the resource's unit, on top of the value without known demand."""
+    """Announced: on top of the value without it, whatever that becomes."""
+    taking: float
+    """What running work has not taken yet: on top of the value as it is now. Growth that is
+    forecast may be this work taking it, so that the larger of the two counts."""
+
+    @property
+    def whole(self) -> float:
+        """Both."""
+        return self.amount + self.taking
 
 
 class KnownDemand:
     """Follows the known demand on one resource from tick to tick."""
 
     __slots__ = (
-        "_change", "_origin", "_patience", "_settles", "_total", "_unseen", "shown",
+        "_beginning", "_change", "_future", "_origin", "_patience", "_settles", "_total",
+        "_unseen", "shown",
     )  # fmt: skip
 
     def __init__(self, kind: Kind) -> None:
@@ -51,6 +61,10 @@ class KnownDemand:
         """Part of it that never showed, and is not waited for any more."""
         self._change = 0.0
         """How much was to show or to go when that last changed."""
+        self._future: list[tuple[float, float]] = []
+        """Amount and duration of those that had not begun at the last tick."""
+        self._beginning: list[Announcement] = []
+        """Those of them that begin at this one."""
         self._origin = math.nan
         """The value without known demand, when that last began or ended."""
         self._settles = -math.inf
@@ -58,13 +72,13 @@ class KnownDemand:
     def update(
         self, now: float, value: float, usual: float, coming: Sequence[Announcement]
     ) -> float:
-        """Take a measured value; return what it is without known demand.
+        """Take a measured value; return what it is without announced demand.
 
         `usual` is what that was expected to be. Announced demand that begins or ends shows
         as a change away from it, no larger than announced; a change without one is none.
         """
         total = 0.0
-        for one in coming:
+        for one in self._announced(coming):
             if one.starts_in <= EARLY and one.starts_in + one.duration > 0.0:
                 total += one.amount
         if total != self._total:
@@ -72,6 +86,20 @@ class KnownDemand:
         if self._settles > -math.inf:
             self._follow(now, value)
         return value - self.shown
+
+    def _announced(self, coming: Sequence[Announcement]) -> Sequence[Announcement]:
+        """Known demand that is told in full, and not as what is left of it.
+
+        One that begins this very moment looks like what running work has left to take, but for
+        having been told of before.
+        """
+        before = self._future
+        self._future = [(one.amount, one.duration) for one in coming if one.starts_in > 0.0]
+        self._beginning = [
+            one for one in coming
+            if one.starts_in == 0.0 and (one.amount, one.duration) in before
+        ]  # fmt: skip
+        return [one for one in coming if one.starts_in or one in self._beginning]
 
     def _begin(self, now: float, total: float, usual: float) -> None:
         """Known demand rose or fell to `total`."""
@@ -110,30 +138,36 @@ class KnownDemand:
     def ahead(self, coming: Sequence[Announcement]) -> list[Stretch]:
         """Known demand from now on, in order; empty when there is none."""
         part = 1.0 - self._unseen / self._total if self._total > 0.0 else 1.0
-        amount = 0.0
-        changes: list[tuple[float, float]] = []
+        amount = taking = 0.0
+        changes: list[tuple[float, float, float]] = []
         for one in coming:
             ends = one.starts_in + one.duration
             if ends <= 0.0:
+                continue
+            if one.starts_in == 0.0 and one not in self._beginning:
+                taking += one.amount
+                if ends < math.inf:
+                    changes.append((ends, 0.0, -one.amount))
                 continue
             size = one.amount * part if one.starts_in <= EARLY else one.amount
             if one.starts_in <= 0.0:
                 amount += size
             else:
-                changes.append((one.starts_in, size))
+                changes.append((one.starts_in, size, 0.0))
             if ends < math.inf:
-                changes.append((ends, -size))
+                changes.append((ends, -size, 0.0))
         changes.sort()
         stretches = []
         begins = 0.0
-        for moment, change in changes:
+        for moment, change, taken in changes:
             if moment > begins:
-                stretches.append(Stretch(begins, moment, amount))
+                stretches.append(Stretch(begins, moment, amount, taking))
                 begins = moment
             amount = max(0.0, amount + change)
-        stretches.append(Stretch(begins, math.inf, amount))
+            taking = max(0.0, taking + taken)
+        stretches.append(Stretch(begins, math.inf, amount, taking))
         # What came early or stays on shows for a moment yet.
         first = stretches[0]
         if first.amount < self.shown:
             stretches[0] = first._replace(amount=self.shown)
-        return stretches if len(stretches) > 1 or stretches[0].amount else []
+        return stretches if len(stretches) > 1 or stretches[0].whole else []

@@ -139,7 +139,7 @@ class Foresight:
         """Known demand that begins soon or has begun, and does not show in the value yet."""
         if not stretches:
             return 0.0
-        soon = [one.amount for one in stretches if one.begins <= SET_ASIDE[kind]]
+        soon = [one.whole for one in stretches if one.begins <= SET_ASIDE[kind]]
         return max(0.0, max(soon) - self._demand.shown)
 
     def _ratio(

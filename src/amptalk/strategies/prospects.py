@@ -96,12 +96,12 @@ def probability_of(
         while stretches[at].ends < moment:
             at += 1
         one = stretches[at]
-        path.append(value + one.amount if one.begins <= until else value)
+        path.append(_level(forecast, value, one) if one.begins <= until else value)
     highest = max(map(min, path, path[1:]))
     for one in stretches[at:]:
         if one.begins > until:
             break
-        level = mean[-1] + one.amount
+        level = _level(forecast, mean[-1], one)
         if level > highest and one.ends >= max(moment, one.begins) + _SHORTEST * step:
             highest = level
             within = max(within, one.begins + _SHORTEST * step)
@@ -113,15 +113,22 @@ def probability_of(
     return probability, max(highest, *path), within
 
 
+def _level(forecast: Forecast, mean: float, stretch: Stretch) -> float:
+    """Expected value with known demand, where the forecast alone expects `mean`."""
+    if stretch.taking:
+        mean = max(mean, forecast.mean[0] + stretch.taking)
+    return mean + stretch.amount
+
+
 def time_to(forecast: Forecast, stretches: Sequence[Stretch], limit: float) -> tuple[float, bool]:
     """Seconds until the limit is met, and whether known demand is what meets it."""
     alone = forecast.time_to(limit).seconds
     for one in stretches:
         if one.begins >= alone:
             break
-        if not one.amount:
+        if not one.whole:
             continue
-        seconds = max(one.begins, forecast.time_to(limit - one.amount).seconds)
+        seconds = max(one.begins, forecast.time_to(limit - one.whole).seconds)
         if seconds < one.ends:
             return seconds, True
     return alone, False
@@ -174,16 +181,16 @@ def claim_of(forecast: Forecast, stretches: Sequence[Stretch], within: float) ->
     low, high = forecast.interval(0.9)
     mean, step = forecast.mean, forecast.step
     horizon = len(mean) * step
-    soon = late = 0.0
+    soon, late = mean[0], mean[-1]
     for one in stretches:
         if one.begins < step:
-            soon = one.amount
+            soon = _level(forecast, mean[0], one)
         if one.begins < horizon:
-            late = one.amount
+            late = _level(forecast, mean[-1], one)
     return Claim(
         step,
-        Band(low[0] + soon, mean[0] + soon, high[0] + soon),
+        Band(soon + low[0] - mean[0], soon, soon + high[0] - mean[0]),
         horizon,
-        Band(low[-1] + late, mean[-1] + late, high[-1] + late),
+        Band(late + low[-1] - mean[-1], late, late + high[-1] - mean[-1]),
         within,
     )
