@@ -155,7 +155,8 @@ class Foresight:
         probability = prospect.probability
         level = value + _growth_ahead(forecast, LEAD[kind])
         ahead = SET_ASIDE[kind]
-        if stretches and stretches[-1].begins > ahead:
+        soon = extra + self._demand.shown
+        if any(one.begins > ahead and one.whole > soon for one in stretches):
             probability = probability_of(forecast, stretches, limit, ahead)[0]
         if extra > 0.0:
             _, high = forecast.interval(2.0 * _SURE - 1.0)

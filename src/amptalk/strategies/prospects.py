@@ -89,14 +89,20 @@ def probability_of(
     within = len(mean) * step
     if not stretches:
         return forecast.breach_probability(limit), max(mean), within
-    path = []
+    path: list[float] = []
     at, moment = 0, 0.0
+    one = stretches[0]
     for value in mean:
         moment += step
-        while stretches[at].ends < moment:
+        while one.ends < moment:
             at += 1
-        one = stretches[at]
-        path.append(_level(forecast, value, one) if one.begins <= until else value)
+            one = stretches[at]
+        if one.begins > until:
+            path.append(value)
+        elif one.taking:
+            path.append(_level(forecast, value, one))
+        else:
+            path.append(value + one.amount)
     highest = max(map(min, path, path[1:]))
     for one in stretches[at:]:
         if one.begins > until:
