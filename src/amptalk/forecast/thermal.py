@@ -19,9 +19,6 @@ TIME_CONSTANTS = tuple([5.0 * 2.0**power for power in range(11)])
 """Seconds, from a bare die (5) to a sealed case (5120)."""
 _FINER = (0.59, 0.7, 0.84, 1.19, 1.41, 1.68)
 """Times the best of them, tried next."""
-_ABOUT = (0.25, 0.5, 0.71, 0.84, 1.0, 1.19, 1.41, 2.0, 4.0)
-"""Times the best one so far."""
-_ALL_EVERY = 4
 _BLOCKS = 16
 """Readings are averaged into at most so many blocks, longer ones the longer a load lasts."""
 _FEWEST = 8
@@ -132,8 +129,6 @@ class ThermalModel:
         self._moments = self._values = 0.0
         self._open = 0
         self._off = 0.0
-        self._fits = 0
-        self._best = TIME_CONSTANTS[0]
 
     def update(self, value: float, seconds: float) -> None:
         """Take the reading of the moment `seconds`; missing and late ones are left out."""
@@ -228,17 +223,12 @@ class ThermalModel:
         count = len(blocks)
         middle = sum([value for _, value in blocks]) / count
         total = sum([(value - middle) ** 2 for _, value in blocks])
-        # All of them now and then; in between those about the best one, which is cheaper.
-        every = not self._fits % _ALL_EVERY
-        self._fits += 1
-        constants = list(TIME_CONSTANTS) if every else [self._best * factor for factor in _ABOUT]
+        constants = list(TIME_CONSTANTS)
         fits = [self._line(constant, now, middle, total) for constant in constants]
         best = constants[min(range(len(fits)), key=lambda at: fits[at][0])]
-        if every:
-            finer = [best * factor for factor in _FINER]
-            constants += finer
-            fits += [self._line(constant, now, middle, total) for constant in finer]
-        self._best = min(TIME_CONSTANTS[-1], max(TIME_CONSTANTS[0], best))
+        for factor in _FINER:
+            constants.append(best * factor)
+            fits.append(self._line(best * factor, now, middle, total))
         least = min([fit[0] for fit in fits])
         expected = self._noise**2 / self._per_block
         variance = max(least / max(1, count - 3), expected)
