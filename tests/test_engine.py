@@ -16,6 +16,7 @@ from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.model.sample import FIELDS, INDEX, Sample
 from amptalk.model.tick import Tick
+from amptalk.strategies.predictive import Predictive
 from amptalk.telemetry.effectiveness import Effectiveness
 
 NAN = float("nan")
@@ -103,14 +104,15 @@ def engine_on(
         order.append("tell")
         told.append(tick)
 
+    judge = Judge(((MEMORY, limit),), 1.0)
     parts = Parts(
         sensors=ScriptedSensors(script, **sensors),
         history=History(1.0),
-        judge=Judge(((MEMORY, limit),), 1.0),
+        judge=judge,
         strategy=recorded,
         actuators=recorded,
         sharing=recorded,
-        effectiveness=Effectiveness("recorded"),
+        effectiveness=Effectiveness("recorded", judge),
     )
     return Engine(parts, 1.0, (listener,)), recorded, told
 
@@ -246,3 +248,16 @@ def test_limits_of_other_resources_do_not_disturb_each_other() -> None:
     memory, cpu = judge.judge(Sample(1e9, 1.0, tuple(row)), lambda field: 0.0)
     assert memory.level == Level.EMERGENCY
     assert cpu.level == Level.NORMAL
+
+
+def test_what_a_strategy_expects_is_scored_against_what_the_limits_then_suffer() -> None:
+    leak = [20.0 + 0.5 * second for second in range(190)]
+    engine, _, _ = engine_on(leak)
+    engine.parts = engine.parts._replace(strategy=Predictive())
+    run(engine, len(leak))
+    outcome = engine.parts.effectiveness.outcome("memory")
+    assert (outcome.breaches, outcome.breaches_warned, outcome.breaches_missed) == (1, 1, 0)
+    assert outcome.lead_seconds is not None
+    assert outcome.lead_seconds > 20.0
+    assert outcome.forecast is not None
+    assert outcome.forecast.forecasts > 10

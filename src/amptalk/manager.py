@@ -107,8 +107,10 @@ class ResourceManager:
         """Is the machine slower than it could be, since when and why; see `Throttling`."""
         self.gpus = self._sensors.gpus
         """All GPUs as of the last slow reading, no device is asked; see `Gpu`."""
-        self._effectiveness = Effectiveness(self._strategy.name)
         self._judge = Judge(self.limits.items(), monitoring_interval)
+        self._effectiveness = Effectiveness(
+            self._strategy.name, self._judge, acting=self._actuation.acting
+        )
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
             self._actuation, self._components, self._effectiveness,

@@ -41,6 +41,8 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert "temperature allocation" in said
     assert "missing: device.power_watts: a recording does not hold" in said
     assert "predictive: temperature over its limit" in said
+    assert "temperature: warned of 1 of 1 breaches" in said
+    assert "forecasts the 90 % interval held" in said
 
 
 def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +58,9 @@ def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixtur
     assert lines[10]["sample"]["power_watts"] == 24.0
     assert lines[10]["throttling"]["slower"] is False
     assert lines[-1]["summary"]["violations"][0]["resource"] == "temperature"
+    outcome = lines[-1]["summary"]["effectiveness"]["limits"]["temperature"]
+    assert outcome["seconds_over"] == lines[-1]["summary"]["violations"][0]["seconds_over"]
+    assert outcome["forecast"] is None  # `dynamic` makes none
     assert lines[-1]["summary"]["joules"] == pytest.approx(5280.0)
     assert len(lines) == 49 + 2
 

@@ -126,7 +126,7 @@ def test_the_reason_names_the_part_that_decided() -> None:
 def test_cooperative_divides_what_the_other_parts_leave() -> None:
     strategy = make_strategy("predictive+cooperative", 1.0)
     for second in range(20):
-        coming = (Announcement("memory", 450.0, 30.0 - second, 60.0),)
+        coming = (Announcement("memory", 450.0, 37.0 - second, 60.0),)
         seen = observed(float(second), state(value=600.0), asks=ASKS, announcements=coming)
         decision = strategy.decide(seen)
     assert decision.grants is not None

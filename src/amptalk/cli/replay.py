@@ -176,7 +176,31 @@ def _summary(summary: Summary, about: About) -> str:
             f"{summary.effectiveness['strategy']}: {name} over its limit for "
             f"{one['seconds_over']:.1f} s, work held back {one['work_reduced_seconds']:.1f} s"
         )
+        lines += _expectations(name, one)
     return "\n".join(lines) + "\n"
+
+
+def _expectations(name: str, outcome: dict[str, Any]) -> list[str]:
+    """Whether what the strategy expected came, where it expected anything."""
+    told = outcome["breaches_warned"] + outcome["warnings_false"] + outcome["warnings_acted_on"]
+    lines = []
+    if told:
+        lead = outcome["lead_seconds"]
+        before = "" if lead is None else f", {lead:.0f} s before (median)"
+        lines.append(
+            f"  {name}: warned of {outcome['breaches_warned']} of {outcome['breaches']} breaches"
+            f"{before}; warnings: {outcome['warnings_false']} false, "
+            f"{outcome['warnings_acted_on']} acted on"
+        )
+    forecast = outcome["forecast"]
+    if forecast is not None and forecast["coverage_soon"] is not None:
+        parts = [f"the 90 % interval held {forecast['coverage_soon']:.0%} one step ahead"]
+        if forecast["coverage_late"] is not None:
+            parts.append(f"{forecast['coverage_late']:.0%} at the horizon")
+        if forecast["error_ratio_late"] is not None:
+            parts.append(f"error there {forecast['error_ratio_late']:.2f} of the last value's")
+        lines.append(f"  {name}: of {forecast['forecasts']} forecasts {', '.join(parts)}")
+    return lines
 
 
 def _missing(summary: Summary) -> list[str]:

@@ -101,7 +101,7 @@ class LimitWatch:
         """What is said of a value as the limit is judged now."""
         return LimitState(
             self.resource, self.limit, value, self.machine.level, fresh, self.blind, self.slope,
-            self.time_to_limit(value),
+            self.time_to_limit(value), self.violation is not None,
         )  # fmt: skip
 
     def time_to_limit(self, value: float) -> float:

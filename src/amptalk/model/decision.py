@@ -21,15 +21,39 @@ class Ask(NamedTuple):
     priority: int = 0
 
 
+class Band(NamedTuple):
+    """What is expected at one moment, between what holds nine times in ten."""
+
+    low: float
+    mean: float
+    high: float
+
+
+class Claim(NamedTuple):
+    """A forecast that can be checked later; telemetry keeps score of them."""
+
+    step: float
+    """Seconds until `soon`."""
+    soon: Band
+    horizon: float
+    """Seconds until `late`."""
+    late: Band
+    within: float
+    """Seconds for which the expectation's probability holds."""
+
+
 class Expectation(NamedTuple):
-    """What a strategy expects of a value."""
+    """What a strategy expects of a value if no more is held back than now."""
 
     value: float
-    """Expected (or upper quantile of the) value within the horizon, in the resource's unit."""
+    """Highest expected value within the horizon, in the resource's unit."""
     seconds: float
-    """How far ahead; for a breach, the seconds until it."""
+    """Until the limit is met, 0 when it is exceeded; `inf` when that is not to be expected.
+    May be far beyond the horizon: a slow leak is seen hours before."""
     probability: float
     """Probability that the limit is crossed within the horizon, 0-1."""
+    claim: Claim | None = None
+    """The same in full, where the strategy forecasts values."""
 
 
 class Allocation(NamedTuple):

@@ -60,6 +60,8 @@ class LimitState(NamedTuple):
     """Growth per second over the last readings; 0 when unknown."""
     time_to_limit: float
     """Seconds until the limit at the present slope; `inf` when not in sight, 0 when over."""
+    violated: bool = False
+    """True while a violation lasts: from the second value beyond the limit in a row on."""
 
     @property
     def over(self) -> bool:

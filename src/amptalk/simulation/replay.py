@@ -124,7 +124,9 @@ class Replay:
         self._strategy = make_strategy(strategy, interval)
         self._actuation = Actuation(self._clock, "observe", items)
         self._components = ComponentBook(items, self._actuation.runner)
-        self._effectiveness = Effectiveness(self._strategy.name)
+        self._effectiveness = Effectiveness(
+            self._strategy.name, self._judge, acting=self._actuation.acting
+        )
         self._interval = interval
         self._closing = ExitStack()
         self._warnings = Warnings()

@@ -85,7 +85,7 @@ class _Simulation:
         self._actuators = PlantActuators(self._announced)
         self._history = History(period)
         self._judge = Judge(limits, period, columns.index)
-        self._effectiveness = Effectiveness(self._strategy.name)
+        self._effectiveness = Effectiveness(self._strategy.name, self._judge)
         components = ComponentBook(limits, InlineRunner())
         if hasattr(plant, "join"):
             self._ask("join", "join", components.register)

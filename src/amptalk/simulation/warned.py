@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from amptalk.model.tick import Tick
-from amptalk.telemetry.effectiveness import WARNING_PROBABILITY
+from amptalk.telemetry.scoring import WARNING_PROBABILITY
 
 _ENDS = 0.5
 """A warning lasts until its probability is below this part of what began it."""

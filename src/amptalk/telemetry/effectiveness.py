@@ -1,22 +1,27 @@
 """How well it went: what the limits suffered, what the work paid, which actions helped.
 
-The same bookkeeping serves a live run and a simulation. It judges nothing and
-decides nothing; it adds up what the engine shows it.
+The same bookkeeping serves a live run, a replay and a simulation. It judges nothing and
+decides nothing; it adds up what the engine shows it. Time beyond the limits is the judge's
+account; whether expectations came true is kept in `scoring`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.decision import Allocation, Decision
 from amptalk.model.level import LimitState
+from amptalk.telemetry.scoring import ForecastOutcome, ForecastScore, WarningScore
 
-WARNING_PROBABILITY = 0.5
-"""An expectation at least this likely counts as a warning."""
-WARNING_SECONDS = 60.0
-"""A breach within this time of a warning was warned of; a warning without one was false."""
+
+class Account(Protocol):
+    """What is needed of `limits.judge.Judge`."""
+
+    @property
+    def seconds_over(self) -> Mapping[str, float]:
+        """Measured seconds beyond each limit so far, by resource name."""
 
 
 class ResourceOutcome(NamedTuple):
@@ -24,55 +29,53 @@ class ResourceOutcome(NamedTuple):
 
     seconds_over: float
     breaches: int
+    """Violations that began."""
     breaches_warned: int
     breaches_missed: int
     warnings_false: int
-    """Warnings after which neither a breach came nor anything was reduced (an averted
-    breach is neither warned nor false)."""
+    """Warnings after which neither a breach came nor more work was held back."""
+    warnings_acted_on: int
+    """Warnings after which more work was held back, or an action gave something back, and no
+    breach came. Whether one would have come is not known: it is neither warned nor false."""
+    lead_seconds: float | None
+    """Median time from warning to breach, of the newest breaches that were warned of."""
     work_reduced_seconds: float
     """Seconds of full work held back by allocation: the sum of (1 - share) over time."""
     changes_per_minute: float
     """Changes of full range (0 to 1) in the allocation, per minute."""
+    forecast: ForecastOutcome | None
+    """How forecasts of the value fared; `None` when the strategy made none."""
 
 
 class _Track:
     """Running account of one resource."""
 
-    __slots__ = (
-        "averted",
-        "breached",
-        "breaches",
-        "false",
-        "missed",
-        "over",
-        "reduced",
-        "share",
-        "travel",
-        "warned",
-        "warned_until",
-    )  # fmt: skip
+    __slots__ = ("forecasts", "reduced", "share", "travel", "warnings")
 
     def __init__(self) -> None:
-        self.over = self.reduced = self.travel = 0.0
+        self.reduced = self.travel = 0.0
         self.share = 1.0
-        self.breaches = self.warned = self.missed = self.false = 0
-        self.warned_until = -1.0
-        self.breached = self.averted = False
+        self.warnings = WarningScore()
+        self.forecasts: ForecastScore | None = None
 
 
 class Effectiveness:
-    """Adds up outcomes tick by tick."""
+    """Adds up outcomes tick by tick.
 
-    def __init__(self, strategy: str) -> None:
+    `judge` keeps the account of time beyond the limits. Without `acting` decisions are made
+    but not carried out, so nothing that was expected was averted by them.
+    """
+
+    def __init__(self, strategy: str, judge: Account, *, acting: bool = True) -> None:
         self._strategy = strategy
+        self._judge = judge
+        self._acting = acting
         self._seconds = 0.0
         self._tracks: dict[str, _Track] = {}
         self._actions: dict[str, dict[Verdict, int]] = {}
         self._freed: dict[str, float] = {}
-        self._unsettled: set[str] = set()
-        """Resources beyond their limit, or warned of."""
         self._decision: Decision | None = None
-        self._counting: tuple[Allocation, ...] = ()
+        self._counting: dict[str, Allocation] = {}
         """Allocations of that decision that count in every tick, whether or not it is new."""
 
     def add(
@@ -83,75 +86,49 @@ class Effectiveness:
         `limits` are the same ones in every tick.
         """
         self._seconds += seconds
-        tracks, unsettled = self._tracks, self._unsettled
+        tracks = self._tracks
         if len(tracks) != len(limits):
             for state in limits:
                 tracks.setdefault(state.resource.name, _Track())
+        if decision is not self._decision:
+            self._take(decision)
+        counting = self._counting
         for state in limits:
-            if state.value > state.limit or (unsettled and state.resource.name in unsettled):
-                self._follow(state, now, seconds)
-        if decision is self._decision:
-            allocations = self._counting
-        else:
-            allocations = decision.allocations
-            self._decision = decision
-            self._counting = tuple(
-                [one for one in allocations if one.share < 1.0 or one.expected is not None]
-            )
-        for allocation in allocations:
-            track = tracks.get(allocation.resource)
+            name = state.resource.name
+            track = tracks[name]
+            allocation = counting.get(name)
+            share, expected = track.share, None
+            if allocation is not None:
+                expected = allocation.expected
+                if share < 1.0:
+                    track.reduced += (1.0 - share) * seconds
+            if not self._acting:
+                share = 1.0
+            over = state.value > state.limit
+            warnings = track.warnings
+            if over or expected is not None or warnings.share != share or not warnings.idle:
+                warnings.add(now, share, expected, over=over, violated=state.violated)
+            forecasts = track.forecasts
+            if forecasts is None:
+                if expected is None or expected.claim is None:
+                    continue
+                forecasts = track.forecasts = ForecastScore()
+            if state.fresh:
+                forecasts.add(now, state.value, share, expected, over=over)
+
+    def _take(self, decision: Decision) -> None:
+        """Note what of a new decision counts."""
+        self._decision = decision
+        self._counting = {}
+        for allocation in decision.allocations:
+            track = self._tracks.get(allocation.resource)
             if track is None:
                 continue
-            share = allocation.share
-            if share != track.share:
-                track.travel += abs(share - track.share)
-                track.share = share
-            if share < 1.0:
-                track.reduced += (1.0 - share) * seconds
-                track.averted = True
-            expected = allocation.expected
-            if (
-                expected is not None
-                and not track.breached
-                and expected.probability >= WARNING_PROBABILITY
-            ):
-                if track.warned_until < 0:
-                    track.averted = share < 1.0
-                unsettled.add(allocation.resource)
-                track.warned_until = now + max(WARNING_SECONDS, min(expected.seconds, 600.0))
-
-    def _follow(self, state: LimitState, now: float, seconds: float) -> None:
-        """Account for a limit that is exceeded, was exceeded until now or is warned of."""
-        name = state.resource.name
-        track = self._tracks[name]
-        if state.value > state.limit:
-            track.over += seconds
-            if not track.breached:
-                self._breach(track, now)
-        elif track.breached and state.fresh:
-            track.breached = False
-        if track.warned_until >= 0 and now > track.warned_until:
-            self._close_warning(track)
-        if track.breached or track.warned_until >= 0:
-            self._unsettled.add(name)
-        else:
-            self._unsettled.discard(name)
-
-    @staticmethod
-    def _breach(track: _Track, now: float) -> None:
-        track.breached = True
-        track.breaches += 1
-        if track.warned_until >= 0 and now <= track.warned_until:
-            track.warned += 1
-        else:
-            track.missed += 1
-        track.warned_until = -1.0
-
-    @staticmethod
-    def _close_warning(track: _Track) -> None:
-        if not track.averted:
-            track.false += 1
-        track.warned_until = -1.0
+            if allocation.share != track.share:
+                track.travel += abs(allocation.share - track.share)
+                track.share = allocation.share
+            if allocation.share < 1.0 or allocation.expected is not None:
+                self._counting[allocation.resource] = allocation
 
     def report(self, report: ActionReport) -> None:
         """Account for one verified action, by its name without the figures that follow it."""
@@ -160,18 +137,25 @@ class Effectiveness:
         verdicts[report.verdict] += 1
         if report.verdict in (Verdict.WORKED, Verdict.PARTIAL):
             self._freed[name] = self._freed.get(name, 0.0) + max(0.0, report.freed)
+            track = self._tracks.get(report.resource)
+            if track is not None:
+                track.warnings.acted()
 
     def outcome(self, resource: str) -> ResourceOutcome:
         """What the limit of one resource suffered so far."""
         track = self._tracks.get(resource) or _Track()
+        warnings, forecasts = track.warnings, track.forecasts
         return ResourceOutcome(
-            seconds_over=track.over,
-            breaches=track.breaches,
-            breaches_warned=track.warned,
-            breaches_missed=track.missed,
-            warnings_false=track.false,
+            seconds_over=self._judge.seconds_over.get(resource, 0.0),
+            breaches=warnings.breaches,
+            breaches_warned=warnings.warned,
+            breaches_missed=warnings.missed,
+            warnings_false=warnings.false,
+            warnings_acted_on=warnings.acted_on,
+            lead_seconds=warnings.lead,
             work_reduced_seconds=track.reduced,
             changes_per_minute=track.travel / max(self._seconds, 1e-9) * 60.0,
+            forecast=forecasts.outcome if forecasts is not None else None,
         )
 
     def summary(self, admission: Mapping[str, float]) -> dict[str, Any]:
@@ -179,7 +163,7 @@ class Effectiveness:
         return {
             "strategy": self._strategy,
             "seconds": round(self._seconds, 3),
-            "limits": {name: self.outcome(name)._asdict() for name in self._tracks},
+            "limits": {name: _plain(self.outcome(name)) for name in self._tracks},
             "admission": dict(admission),
             "actions": {
                 name: {
@@ -189,3 +173,8 @@ class Effectiveness:
                 for name, verdicts in self._actions.items()
             },
         }
+
+
+def _plain(outcome: ResourceOutcome) -> dict[str, Any]:
+    forecast = outcome.forecast
+    return {**outcome._asdict(), "forecast": forecast._asdict() if forecast else None}

@@ -1,0 +1,173 @@
+"""Demand that is known: what is announced, admitted or granted, as a profile over time.
+
+It arrives in the observation as announcements, whoever made them. Those of the application are
+in full, for as long as they were announced, and begin a little early or late (`starts_in` above or
+below 0): how much of the measured value they are already is found out here. Of work that runs
+(`starts_in` 0) they are what it has not taken yet. Forecasting the rest is in `forecast`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from amptalk.model.announcement import Announcement
+from amptalk.model.resource import Kind
+
+EARLY = 2.0
+"""Work may begin so many seconds before it was announced to."""
+PATIENCE: dict[Kind, float] = {"rate": 3.0, "hold": 30.0, "temperature": 30.0}
+"""Seconds in which begun work is waited for to show. What has not shown by then is not
+expected any more: it was announced too high. Memory fills slowly, a rate is there at once."""
+_SHOWN = 0.9
+"""This part of what was waited for is taken to be all of it."""
+
+
+class Stretch(NamedTuple):
+    """Known demand that is the same from one moment to another, in the resource's unit."""
+
+    begins: float
+    """Seconds from now."""
+    ends: float
+    """Seconds from now; `inf` for the last."""
+    amount: float
+    """Announced: on top of the value without it, whatever that becomes."""
+    taking: float
+    """What running work has not taken yet: on top of the value as it is now. Growth that is
+    forecast may be this work taking it, so that the larger of the two counts."""
+
+    @property
+    def whole(self) -> float:
+        """Both."""
+        return self.amount + self.taking
+
+
+class KnownDemand:
+    """Follows the known demand on one resource from tick to tick."""
+
+    __slots__ = (
+        "_beginning", "_change", "_future", "_origin", "_patience", "_settles", "_total",
+        "_unseen", "shown",
+    )  # fmt: skip
+
+    def __init__(self, kind: Kind) -> None:
+        self._patience = PATIENCE[kind]
+        self.shown = 0.0
+        """How much known demand is in the measured value."""
+        self._total = 0.0
+        """Announced demand that has begun."""
+        self._unseen = 0.0
+        """Part of it that never showed, and is not waited for any more."""
+        self._change = 0.0
+        """How much was to show or to go when that last changed."""
+        self._future: list[tuple[float, float]] = []
+        """Amount and duration of those that had not begun at the last tick."""
+        self._beginning: list[Announcement] = []
+        """Those of them that begin at this one."""
+        self._origin = math.nan
+        """The value without known demand, when that last began or ended."""
+        self._settles = -math.inf
+
+    def update(
+        self, now: float, value: float, usual: float, coming: Sequence[Announcement]
+    ) -> float:
+        """Take a measured value; return what it is without announced demand.
+
+        `usual` is what that was expected to be. Announced demand that begins or ends shows
+        as a change away from it, no larger than announced; a change without one is none.
+        """
+        total = 0.0
+        for one in self._announced(coming):
+            if one.starts_in <= EARLY and one.starts_in + one.duration > 0.0:
+                total += one.amount
+        if total != self._total:
+            self._begin(now, total, usual if usual == usual else value - self.shown)  # noqa: PLR0124
+        if self._settles > -math.inf:
+            self._follow(now, value)
+        return value - self.shown
+
+    def _announced(self, coming: Sequence[Announcement]) -> Sequence[Announcement]:
+        """Known demand that is told in full, and not as what is left of it.
+
+        One that begins this very moment looks like what running work has left to take, but for
+        having been told of before.
+        """
+        before = self._future
+        self._future = [(one.amount, one.duration) for one in coming if one.starts_in > 0.0]
+        self._beginning = [
+            one for one in coming
+            if one.starts_in == 0.0 and (one.amount, one.duration) in before
+        ]  # fmt: skip
+        return [one for one in coming if one.starts_in or one in self._beginning]
+
+    def _begin(self, now: float, total: float, usual: float) -> None:
+        """Known demand rose or fell to `total`."""
+        if total < self._total:
+            self._unseen *= total / self._total
+        self._total = total
+        self._origin = usual
+        self._change = total - self._unseen - self.shown
+        self._settles = now + EARLY + self._patience
+
+    def _follow(self, now: float, value: float) -> None:
+        """Look how much of the change has shown by now."""
+        expected = self._total - self._unseen
+        if expected > self.shown:
+            # A value that fell meanwhile, by our own cut above all, rises from there.
+            self._origin = min(self._origin, value - self.shown)
+            self.shown = min(expected, max(self.shown, value - self._origin))
+        else:
+            self.shown = max(0.0, expected, min(self.shown, value - self._origin))
+        left = expected - self.shown
+        if abs(left) <= (1.0 - _SHOWN) * abs(self._change) or now >= self._settles:
+            self._settles = -math.inf
+            self._unseen = max(0.0, self._total - self.shown)
+            self.shown = min(self.shown, self._total)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no known demand has begun, shows or is waited for."""
+        return self.settled and not self._total and not self.shown
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that began or ended has shown, or is not waited for any more."""
+        return self._settles == -math.inf
+
+    def ahead(self, coming: Sequence[Announcement]) -> list[Stretch]:
+        """Known demand from now on, in order; empty when there is none."""
+        part = 1.0 - self._unseen / self._total if self._total > 0.0 else 1.0
+        amount = taking = 0.0
+        changes: list[tuple[float, float, float]] = []
+        for one in coming:
+            ends = one.starts_in + one.duration
+            if ends <= 0.0:
+                continue
+            if one.starts_in == 0.0 and one not in self._beginning:
+                taking += one.amount
+                if ends < math.inf:
+                    changes.append((ends, 0.0, -one.amount))
+                continue
+            size = one.amount * part if one.starts_in <= EARLY else one.amount
+            if one.starts_in <= 0.0:
+                amount += size
+            else:
+                changes.append((one.starts_in, size, 0.0))
+            if ends < math.inf:
+                changes.append((ends, -size, 0.0))
+        changes.sort()
+        stretches = []
+        begins = 0.0
+        for moment, change, taken in changes:
+            if moment > begins:
+                stretches.append(Stretch(begins, moment, amount, taking))
+                begins = moment
+            amount = max(0.0, amount + change)
+            taking = max(0.0, taking + taken)
+        stretches.append(Stretch(begins, math.inf, amount, taking))
+        # What came early or stays on shows for a moment yet.
+        first = stretches[0]
+        if first.amount < self.shown:
+            stretches[0] = first._replace(amount=self.shown)
+        return stretches if len(stretches) > 1 or stretches[0].whole else []
