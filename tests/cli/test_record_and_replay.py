@@ -36,7 +36,9 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert said.startswith("MADE UP, not recorded on a device: Raspberry Pi 5 Model B")
     assert "slower since 40.0 s: under-voltage" in said
     assert "violation: temperature over 80 °C" in said
-    assert re.search(r"warning: temperature 7\d.5 of 80 °C, 8\d.\d °C expected: over its", said)
+    assert re.search(
+        r"warning: temperature [67]\d.\d of 80 °C, [78]\d.\d °C expected: over its", said
+    )
     assert "values are as recorded" in said
     assert "temperature allocation" in said
     assert "missing: device.power_watts: a recording does not hold" in said
@@ -72,7 +74,9 @@ def test_what_a_strategy_would_have_done_is_told_for_each_strategy(
     assert main(["replay", folder, "--max-temp-celsius", "80", "--strategy", "dynamic"]) == 0
     said = capsys.readouterr().out
     assert "warning:" not in said, "it only reacts"
-    assert re.search(r"dynamic: temperature over its limit for 40.0 s, work held back [1-9]", said)
+    assert re.search(
+        r"dynamic: temperature over its limit for [34]\d.\d s, work held back [1-9]", said
+    )
     assert main(["replay", folder, "--json", "--max-temp-celsius", "80", "--strategy",
                  "predictive"]) == 0  # fmt: skip
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from amptalk.limits.limits import ResourceLimits
@@ -27,6 +30,14 @@ class Played:
         return PlantState(value, value, allocation, 1.0)
 
 
+HELD_BACK = {"warnings_false", "warnings_acted_on", "forecast"}
+"""Figures that depend on whether decisions are carried out: a replay only makes them."""
+
+
+def figures(effectiveness: Mapping[str, Any]) -> dict[str, float]:
+    return {k: v for k, v in effectiveness["limits"]["memory"].items() if k not in HELD_BACK}
+
+
 @pytest.mark.parametrize("strategy", ["dynamic", "predictive", "adaptive", "predictive+adaptive"])
 def test_a_plant_that_plays_a_recording_gives_the_figures_of_its_replay(strategy: str) -> None:
     folder, limits = str(HERE / "raspberry-pi-5"), ResourceLimits(max_memory_mb=4000)
@@ -35,7 +46,7 @@ def test_a_plant_that_plays_a_recording_gives_the_figures_of_its_replay(strategy
         replayed = replay.summary()
         interval = replay.about.interval
     result = simulate(Played(values, interval), strategy, steps=len(values))
-    assert result.effectiveness["limits"] == replayed.effectiveness["limits"]
+    assert figures(result.effectiveness) == figures(replayed.effectiveness)
     assert result.effectiveness["seconds"] == replayed.effectiveness["seconds"]
     assert [v.peak for v in result.violations] == [v.peak for v in replayed.violations]
     assert result.effectiveness["limits"]["memory"]["breaches"] == 1
