@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def test_replay_tells_samples_throttling_violations_and_what_is_missing(
     assert said.startswith("MADE UP, not recorded on a device: Raspberry Pi 5 Model B")
     assert "slower since 40.0 s: under-voltage" in said
     assert "violation: temperature over 80 °C" in said
+    assert re.search(
+        r"warning: temperature [67]\d.\d of 80 °C, [78]\d.\d °C expected: over its", said
+    )
+    assert "values are as recorded" in said
     assert "temperature allocation" in said
     assert "missing: device.power_watts: a recording does not hold" in said
     assert "predictive: temperature over its limit" in said
@@ -60,6 +65,27 @@ def test_replay_as_json_is_one_strict_object_a_line(capsys: pytest.CaptureFixtur
     assert outcome["forecast"] is None  # `dynamic` makes none
     assert lines[-1]["summary"]["joules"] == pytest.approx(5280.0)
     assert len(lines) == 49 + 2
+
+
+def test_what_a_strategy_would_have_done_is_told_for_each_strategy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = str(HERE / "raspberry-pi-5")
+    assert main(["replay", folder, "--max-temp-celsius", "80", "--strategy", "dynamic"]) == 0
+    said = capsys.readouterr().out
+    assert "warning:" not in said, "it only reacts"
+    assert re.search(
+        r"dynamic: temperature over its limit for [34]\d.\d s, work held back [1-9]", said
+    )
+    assert main(["replay", folder, "--json", "--max-temp-celsius", "80", "--strategy",
+                 "predictive"]) == 0  # fmt: skip
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (warned,) = lines[-1]["summary"]["warnings"]
+    assert warned["resource"] == "temperature"
+    (violation,) = lines[-1]["summary"]["violations"]
+    assert warned["at"] < violation["started"] - lines[0]["recording"]["started"] - 10.0
+    assert [one for line in lines[1:-1] for one in line["warnings"]] == [warned]
+    assert any(line["allocations"][0]["share"] < 0.5 for line in lines[1:-1])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from amptalk.limits.limits import ResourceLimits
 if TYPE_CHECKING:
     from amptalk.sensors.recorded.format import About
     from amptalk.simulation.replay import Moment, Replay, Summary
+    from amptalk.simulation.warned import Warned
 
 _LIMITS = ResourceLimits._fields
 
@@ -63,6 +64,7 @@ def _as_json(replay: Replay) -> None:
                     },
                     "allocations": [one._asdict() for one in moment.tick.decision.allocations],
                     "events": moment.events,
+                    "warnings": moment.warnings,
                 }
             )
         )
@@ -97,6 +99,8 @@ def _as_text(replay: Replay) -> None:
         write(f"{moment.seconds:8.1f} s  {known_values(moment.tick.sample)}\n")
         for event in moment.events:
             write(f"{'':12s}{_event(event)}\n")
+        for warned in moment.warnings:
+            write(f"{'':12s}{_warning(warned)}\n")
         if moment.throttling.reasons != slower:
             slower = moment.throttling.reasons
             write(f"{'':12s}{_throttling(moment, replay.about.started)}\n")
@@ -127,6 +131,15 @@ def _event(event: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in event.items() if key != "time")
 
 
+def _warning(warned: Warned) -> str:
+    soon = f" in {warned.seconds:.0f} s" if math.isfinite(warned.seconds) else ""
+    return (
+        f"warning: {warned.resource} {warned.measured:.1f} of {warned.limit:g} {warned.unit}, "
+        f"{warned.expected:.1f} {warned.unit} expected: over its limit{soon} with a probability "
+        f"of {warned.probability:.0%}"
+    )
+
+
 def _throttling(moment: Moment, started: float) -> str:
     verdict = moment.throttling
     if not verdict.reasons or verdict.since is None:
@@ -149,6 +162,9 @@ def _summary(summary: Summary, about: About) -> str:
         lines.append("slower: never seen")
     lines += [f"cannot be seen: {cause}" for cause in summary.unknown]
     lines += _missing(summary)
+    if summary.effectiveness["limits"]:
+        lines.append("values are as recorded: they do not react to what is held back on paper")
+    lines += [f"at {warned.at:.1f} s {_warning(warned)}" for warned in summary.warnings]
     for violation in summary.violations:
         lines.append(
             f"violation: {violation.resource} over {violation.limit:g} {violation.unit} from "

@@ -2,7 +2,8 @@
 
 Sensors, history, limits and strategy are those of a live run; they see the recorded files and
 the recorded time. Nothing can be carried out on a device that is not there, so decisions are
-made and told, as `handling="observe"` does. Telemetry is off.
+made and told, as `handling="observe"` does: what was recorded does not react to them. To
+see that, use a plant (`simulate`). Telemetry is off.
 
 Making a recording is not covered (`sensors.recorded`).
 """
@@ -32,6 +33,7 @@ from amptalk.sensors.recorded.tree import Tree
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sensors.throttling import Throttling
 from amptalk.sharing.components import ComponentBook
+from amptalk.simulation.warned import Warned, Warnings
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
 
@@ -54,6 +56,8 @@ class Moment(NamedTuple):
     throttling: Throttling
     events: tuple[dict[str, Any], ...]
     """What changed: levels, violations, allocations; `time` is that of the recording."""
+    warnings: tuple[Warned, ...]
+    """Warnings that the strategy began to give: what it expected of a limit."""
 
 
 class Range(NamedTuple):
@@ -84,6 +88,7 @@ class Summary(NamedTuple):
     energy_source: str
     """What counted it, or why it is unknown."""
     violations: tuple[Violation, ...]
+    warnings: tuple[Warned, ...]
     effectiveness: Mapping[str, Any]
 
 
@@ -124,6 +129,8 @@ class Replay:
         )
         self._interval = interval
         self._closing = ExitStack()
+        self._warnings = Warnings()
+        self._warned: list[Warned] = []
         self._noted = self._samples = 0
         self._seconds = 0.0
         self._sums: dict[str, list[float]] = {}
@@ -183,7 +190,9 @@ class Replay:
         events = self._history.events_since(self._noted)
         self._noted = self._history.events_noted
         self._seconds = tick.sample.monotonic - self._start
-        moment = Moment(self._seconds, tick, missing, throttling, events)
+        warnings = self._warnings.begun(self._seconds, tick)
+        self._warned += warnings
+        moment = Moment(self._seconds, tick, missing, throttling, events, warnings)
         self._add(moment)
         return moment
 
@@ -222,6 +231,7 @@ class Replay:
             joules=joules,
             energy_source=source,
             violations=tuple(self._judge.violations),
+            warnings=tuple(self._warned),
             effectiveness=self._effectiveness.summary(counts),
         )
 
