@@ -30,6 +30,10 @@ LEAD: dict[Kind, float] = {"rate": 2.0, "hold": 6.0, "temperature": 6.0}
 SET_ASIDE: dict[Kind, float] = {"rate": 6.0, "hold": 20.0, "temperature": 20.0}
 """Seconds before known demand begins in which it is set aside: a large cut takes a few steps,
 and memory is given back slowly."""
+_FIRST_CHANGED = 2
+"""Steps until a value that a cut changes: the next one is of what runs already."""
+_NO_GROWTH = 0.25
+"""Part of what a quarter of the values are above the next expected one that is no growth."""
 _SURE = 0.8
 """It is set aside so that the limit holds with this probability when it begins."""
 _LEAST_LIMIT = 0.05
@@ -212,9 +216,14 @@ def _growth_ahead(forecast: Forecast, seconds: float) -> float:
     Along the expected path. From the value to the path would be no growth: where readings are
     noisy, the path leads back from every one of them.
     """
-    lead = _steps(seconds, forecast.step)
+    lead = max(_FIRST_CHANGED, _steps(seconds, forecast.step))
     steps = max(1, lead - 1)
-    return max(0.0, forecast.mean[steps] - forecast.mean[0]) * lead / steps
+    rise = forecast.mean[steps] - forecast.mean[0]
+    if rise <= 0.0:
+        return 0.0
+    _, high = forecast.interval(0.5)
+    # A path leads up half of the time even where there is noise only: that much is none.
+    return max(0.0, rise * lead / steps - _NO_GROWTH * (high[0] - forecast.mean[0]))
 
 
 def _steps(seconds: float, step: float) -> int:
