@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Forecasts and warnings, ours beside public methods, replayed over the same traces in one run.
 
-    python benchmarks/forecast.py [--traces DIR] [--only TEXT] [--jobs N] [--quick] [--out FILE]
+    python benchmarks/forecast.py [--traces DIR] [--only TEXT] [--jobs N] [--quick]
+        [--ablation] [--out FILE]
 
 Without `--traces` it runs on the project's own recordings (benchmarks/traces) and on generated
 traces, which are marked as such. DIR holds files of two columns, seconds and value, with a header.
-The protocol is described in benchmarks/README.md; a peer whose package is missing is left out with
-a word.
+With `--ablation` it is ours alone, whole and with each of its parts left out. The protocol is
+described in benchmarks/README.md; a peer whose package is missing is left out with a word.
 """
 
 from __future__ import annotations
@@ -28,7 +29,15 @@ for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before numpy: mat
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.forecasting import cost, generated, reach, replay, report, traces  # noqa: E402
+from benchmarks.forecasting import (  # noqa: E402
+    ablation,
+    cost,
+    generated,
+    reach,
+    replay,
+    report,
+    traces,
+)
 from benchmarks.forecasting.peers.table import left_out  # noqa: E402
 from benchmarks.forecasting.summary import Footprint, Run  # noqa: E402
 from benchmarks.forecasting.traces import Trace  # noqa: E402
@@ -65,7 +74,7 @@ def run(found: list[Trace], options: argparse.Namespace) -> Run:
         full = {
             trace.name: started(replay.errors_in_full, trace)
             for trace in found
-            if trace.has_days and not options.quick
+            if by_days(trace, options)
         }
         replays = [started(replay.run, shortened(trace, options)) for trace in found]
         reaches = [
@@ -84,6 +93,18 @@ def run(found: list[Trace], options: argparse.Namespace) -> Run:
         grown = growth.result()[1]
     loop, costs = cost.costs(4 if options.quick else 20)
     return Run(results, in_full, told, Footprint(loop, costs, sizes, growth_updates, grown))
+
+
+def ablated(found: list[Trace], options: argparse.Namespace) -> str:
+    """The table of ours with each part left out."""
+    taken = [each if by_days(each, options) else shortened(each, options) for each in found]
+    with ProcessPoolExecutor(options.jobs) as pool:
+        return ablation.report(list(pool.map(ablation.run, taken)))
+
+
+def by_days(trace: Trace, options: argparse.Namespace) -> bool:
+    """Whether errors are taken over its whole length too, or a day could not be learned."""
+    return trace.has_days and not options.quick
 
 
 def shortened(trace: Trace, options: argparse.Namespace) -> Trace:
@@ -116,12 +137,13 @@ def title(found: list[Trace], options: argparse.Namespace) -> str:
     command += ["--traces DIR"] if options.traces else []
     command += [f"--only {shlex.quote(options.only)}"] if options.only else []
     command += ["--quick"] if options.quick else []
+    command += ["--ablation"] if options.ablation else []
     lines = [
         "# Forecasts and warnings",
         f"{date.today()}, {platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}, "
         f"{platform.python_implementation()} {platform.python_version()}: `{' '.join(command)}`",
         f"{len(found)} traces: {len(found) - made} recorded, {made} generated.",
-        *left_out(),
+        *([] if options.ablation else left_out()),
     ]
     if options.quick:
         lines.append("A smoke test: too few and too short traces for the figures to mean much.")
@@ -136,12 +158,14 @@ def main() -> int:
     add("--only", default="", metavar="TEXT", help="only traces whose name has this in it")
     add("--jobs", type=int, default=2, metavar="N", help="processes side by side (default 2)")
     add("--quick", action="store_true", help="a smoke test: few and short traces")
+    add("--ablation", action="store_true", help="only ours, with each of its parts left out")
     add("--out", type=Path, metavar="FILE", help="write the report there too")
     options = parser.parse_args()
     found = chosen(options)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-    text = f"{title(found, options)}\n\n{report.whole(run(found, options))}\n"
+    body = ablated(found, options) if options.ablation else report.whole(run(found, options))
+    text = f"{title(found, options)}\n\n{body}\n"
     print(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

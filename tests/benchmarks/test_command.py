@@ -12,7 +12,9 @@ from benchmarks.forecasting import traces
 
 
 def options(**given: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"traces": None, "only": "", "quick": False, **given})
+    return argparse.Namespace(
+        **{"traces": None, "only": "", "quick": False, "ablation": False, **given}
+    )
 
 
 def test_without_a_folder_it_takes_our_recordings_and_generated_traces() -> None:

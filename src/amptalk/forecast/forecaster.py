@@ -25,6 +25,8 @@ from amptalk.model.errors import ConfigurationError
 
 _LARGEST = 1e100
 """Larger values are taken as this, so that no sum or product overflows."""
+_ALWAYS = 1e15
+"""Seconds: times beyond are none (thirty million years; a double still tells tenths there)."""
 
 
 class Forecaster:
@@ -47,7 +49,7 @@ class Forecaster:
         self._experts: tuple[Expert, ...] = ()
         self._grid = Grid(period, horizon)
         self._latest = nan
-        self._last_seconds = -inf
+        self._last_seconds = -_ALWAYS
         self._past = Past(horizon)
         self._trend = Trend()
         self._mixture = Mixture(horizon, [LAST_VALUE, *[member.prior for member in team]])
@@ -60,9 +62,9 @@ class Forecaster:
 
         A missing value (`nan`, infinite) is a gap, filled by a straight line when it is
         shorter than the horizon. A reading that is not later than the one before is
-        left out.
+        left out, as is one whose time is no time (`nan`, beyond 1e15).
         """
-        if not isfinite(value) or not seconds > self._last_seconds or seconds == inf:
+        if not isfinite(value) or not self._last_seconds < seconds < _ALWAYS:
             return
         value = max(-_LARGEST, min(_LARGEST, float(value)))
         self._last_seconds = seconds

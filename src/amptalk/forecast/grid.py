@@ -79,6 +79,7 @@ class Grid:
         self._value = first[0][0]
         values = [self._value]
         for earlier, moment in first[1:]:
-            values.extend(self.place(earlier, moment) or ())
+            placed = self.place(earlier, moment)
+            values = [earlier] if placed is None else [*values, *placed]
         first.clear()
         return tuple(values)

@@ -101,7 +101,9 @@ class Mixture:
         """
         if columns and self.full:
             # The last value expects no offset, whatever its weight.
-            weights = [one.now[1:] for one in self._weights for _ in range(one.first, one.last + 1)]
+            weights: list[list[float]] = []
+            for one in self._weights:
+                weights += [one.now[1:]] * (one.last - one.first + 1)
             steps = zip(*columns, strict=True)
             combined = [sum(map(mul, w, step)) for w, step in zip(weights, steps, strict=True)]
         else:

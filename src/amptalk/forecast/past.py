@@ -27,6 +27,9 @@ _SETTLED = 15
 _LEAP = 50.0
 """Once changes are known, one counts as this many usual ones at most: a spike does not make
 large changes usual."""
+_QUIET = 0.1
+"""Share of the usual change that the recent ones count as at least: at rest what is expected still
+moves by parts of the usual change, and would be wrong by any number of changes of nought."""
 _ROUNDING = 1e-12
 """Changes this small a part of the value are rounding."""
 _GOLDEN = 0.5 * (5.0**0.5 - 1.0)
@@ -38,14 +41,14 @@ class Past:
     """The last H + 1 values, fewer at the start and after a gap."""
 
     __slots__ = (
-        "_changes", "_count", "_kept", "_latest", "_level", "_newest", "_recent", "_usual",
+        "_changes", "_count", "_ever", "_kept", "_latest", "_level", "_newest", "_recent", "_usual",
         "median", "phase", "scales", "seconds", "shapes", "spreads", "values",
     )  # fmt: skip
 
     def __init__(self, horizon: int) -> None:
         self._kept = horizon + 1
         self._count = 0
-        self._usual = self._recent = self._latest = 0.0
+        self._usual = self._recent = self._latest = self._ever = 0.0
         self.phase = 0.0
         """From 0 to 1 and, value by value, spread evenly by the golden ratio: who learns at a
         part of the values only learns at all phases of whatever rhythm they have."""
@@ -57,7 +60,7 @@ class Past:
         self.scales = array("d")
         """Mean absolute change of the last some 200 values; 0 when nothing ever changed."""
         self.spreads = array("d")
-        """The same of the last 10 to 50, for how wrong a forecast may be now."""
+        """The same of the last 10 to 50, for how wrong a forecast may be now; never far below."""
         self.shapes = array("f")
         """`SHAPE` numbers for each value: the last five changes, distances from a smoothed
         level and from the median, and 1; all in scales and none beyond `BOUND`."""
@@ -66,7 +69,7 @@ class Past:
         self.median = 0.0
         """Median of the last 15 values, as an offset in scales from the newest one."""
         self._changes = [0.0] * _LAGS
-        self._newest = SortedWindow(_MEDIAN)
+        self._newest = SortedWindow(_MEDIAN, precision="d")
         self._level = 0.0
 
     def add(self, value: float, seconds: float) -> None:
@@ -83,7 +86,8 @@ class Past:
         shape = self._shape(value, usual) if known else [0.0] * SHAPE
         values.insert(0, value)
         self.scales.insert(0, usual if known else 0.0)
-        self.spreads.insert(0, 0.7 * self._recent + 0.3 * self._latest if known else 0.0)
+        spread = max(_QUIET * usual, 0.7 * self._recent + 0.3 * self._latest)
+        self.spreads.insert(0, spread if known else 0.0)
         self.shapes[0:0] = array("f", shape)
         if len(values) > self._kept:
             for kept in (values, self.scales, self.spreads):
@@ -95,7 +99,9 @@ class Past:
         self.phase = count * _GOLDEN % 1.0
         size, gain = abs(change), 1.0 / count
         if self._usual and count > _SETTLED:
-            size = min(size, _LEAP * self._usual)
+            # Of all times too, or a signal that wakes after hours of rest would seem all spikes.
+            size = min(size, _LEAP * max(self._usual, self._ever))
+        self._ever += gain * (size - self._ever)
         self._usual += max(gain, _USUAL) * (size - self._usual)
         self._recent += max(gain, _RECENT) * (size - self._recent)
         self._latest += max(gain, _LATEST) * (size - self._latest)

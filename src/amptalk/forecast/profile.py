@@ -31,7 +31,7 @@ class DailyProfile:
 
     def add(self, value: float, seconds: float) -> None:
         """Take a value of the moment `seconds`."""
-        at = int(seconds * (_BINS / DAY)) % _BINS
+        at = floor(seconds * (_BINS / DAY)) % _BINS
         if at != self._bin:
             self._close()
             self._bin = at

@@ -1,6 +1,7 @@
 """The newest numbers of a kind, kept in order: quantiles and shares without sorting again.
 
-Numbers are kept in single precision (7 digits, at most 3e38), which is half the memory.
+Shares of something are kept in single precision (7 digits, at most 3e38), which is half the
+memory; readings, which may be small changes of a large number, in double.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
+from typing import Literal
 
 
 class SortedWindow:
@@ -15,11 +17,13 @@ class SortedWindow:
 
     __slots__ = ("_at", "_recent", "_size", "_sorted")
 
-    def __init__(self, size: int, first: Iterable[float] = ()) -> None:
-        """`first`: at most `size` numbers to begin with."""
+    def __init__(
+        self, size: int, first: Iterable[float] = (), precision: Literal["f", "d"] = "f"
+    ) -> None:
+        """`first`: at most `size` numbers to begin with; `precision`: single or double."""
         self._size = size
-        self._recent = array("f", first)
-        self._sorted = array("f", sorted(self._recent))
+        self._recent = array(precision, first)
+        self._sorted = array(precision, sorted(self._recent))
         self._at = 0
 
     def __len__(self) -> int:

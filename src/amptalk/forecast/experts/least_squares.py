@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from math import sqrt
 from typing import cast
 
 INPUTS = 8
@@ -63,21 +64,23 @@ class LeastSquares:
         # What a quiet signal no longer tells must not grow without end.
         total = sum(covariance[:: INPUTS + 1])
         keep = min(1.0 / _MEMORY, _UNCERTAIN * INPUTS / total)
-        weight = _MEMORY * variance
+        spread = 0.0
         for x, y in zip(along, inputs, strict=True):
-            weight += x * y
-        gains = [x / weight for x in along]
-        a, b, c, d, e, f, g, h = along
+            spread += x * y
+        root = sqrt(_MEMORY * variance + max(0.0, spread))
+        # Both factors of what is taken off are the same numbers: a covariance that is not
+        # symmetric to the last digit is so less and less, and useless after some 20000 lessons.
+        parts = [x / root for x in along]
+        a, b, c, d, e, f, g, h = parts
         rows = [
             (
-                keep * (p - gain * a), keep * (q - gain * b), keep * (r - gain * c),
-                keep * (s - gain * d), keep * (t - gain * e), keep * (u - gain * f),
-                keep * (v - gain * g), keep * (w - gain * h),
+                keep * (p - x * a), keep * (q - x * b), keep * (r - x * c), keep * (s - x * d),
+                keep * (t - x * e), keep * (u - x * f), keep * (v - x * g), keep * (w - x * h),
             )
-            for gain, (p, q, r, s, t, u, v, w) in zip(gains, _rows(covariance), strict=True)
+            for x, (p, q, r, s, t, u, v, w) in zip(parts, _rows(covariance), strict=True)
         ]  # fmt: skip
         self._covariance = array("d", list(chain.from_iterable(rows)))
-        return gains
+        return [x / root for x in parts]
 
 
 def _rows(numbers: array[float]) -> Iterator[Eight]:
