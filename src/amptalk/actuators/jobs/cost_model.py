@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from amptalk.actuators.jobs.size_curve import curve_of
+from amptalk.actuators.jobs.size_curve import curve_of, smallest_of
 
 KEPT_RUNS = 40
 """The next run exceeds the largest of 40 with a probability of 1 in 41."""
@@ -96,43 +96,60 @@ class Estimate(NamedTuple):
 
 
 class _Fit:
-    """The curve through some runs and their scatter about it."""
+    """The curve through some runs and their scatter about it.
 
-    __slots__ = ("_bounds", "_curve", "_points", "_telling", "_unsure")
+    Scatter is counted in units of what is told for a size, where that is next to nothing of the
+    smallest cost that matters.
+    """
 
-    def __init__(self, points: Sequence[tuple[float, float]], unsure: float) -> None:
+    __slots__ = ("_bounds", "_curve", "_points", "_resolution", "_smallest", "_telling", "_unsure")
+
+    def __init__(
+        self, points: Sequence[tuple[float, float]], unsure: float, resolution: float
+    ) -> None:
         self._points = points
         self._unsure = unsure
         """Share of what is told that may be of other jobs."""
+        self._resolution = resolution
         self._bounds = min(size for size, _ in points), max(size for size, _ in points)
-        self._telling = list(points) if unsure > _SURE else _telling(points)
-        self._curve = curve_of(self._telling)
+        self._telling = list(points) if unsure > _SURE else _telling(points, resolution)
+        self._curve = curve_of(self._telling, resolution)
         at = self._curve.at
         high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]
         if _MOST * len(self._telling) <= len(high) < len(self._telling):
-            self._telling, self._curve = high, curve_of(high)
+            self._telling, self._curve = high, curve_of(high, resolution)
+        self._smallest = smallest_of(self._telling, resolution)
 
     def estimate(self, size: float) -> Estimate:
         """What a run of this size takes."""
         points, telling, freedom = self._points, self._telling, self._curve.shape.freedom
-        alike = [point for point in points if size / ALIKE <= point[0] <= size * ALIKE]
+        alike = [point for point in points if _alike(point[0], size)]
         if len(alike) >= ENOUGH_ALIKE:
-            points, telling, freedom = alike, _telling(alike), 1
-        at, count = self._curve.at, len(points)
-        ratios = [cost / at(size) for size, cost in telling]
-        mean = math.fsum(ratios) / len(ratios)
-        squares = math.fsum((ratio - mean) ** 2 for ratio in ratios)
-        deviation = math.sqrt(squares / max(1, len(ratios) - freedom))
-        p95 = mean + _P95 * deviation
+            points, telling, freedom = alike, _telling(alike, self._resolution), 1
+        count = len(points)
+        beyond = [self._beyond(*point) for point in telling]
+        mean = math.fsum(beyond) / len(beyond)
+        squares = math.fsum((one - mean) ** 2 for one in beyond)
+        deviation = math.sqrt(squares / max(1, len(beyond) - freedom))
+        at95 = mean + _P95 * deviation
         if count >= _MANY:
-            p95 = _counted(sorted(cost / at(size) for size, cost in points))
+            at95 = _counted(sorted(self._beyond(*point) for point in points))
         # A mean is unsure by s/sqrt(n), a deviation by about 1/sqrt(2(n - 1)) of itself.
         unsure = deviation / math.sqrt(count)
         unsure += _P95 * deviation / math.sqrt(2.0 * max(1, count - 1))
         unsure += _FIRST / count + self._far(size) + self._unsure
-        told, bound = at(size), _P95 * unsure
-        low, high = max(0.0, p95 - bound), p95 + bound
-        return Estimate(told * p95, told * (p95 + unsure), told * low, told * high, count)
+        told, unit = self._curve.at(size), self._unit(size)
+        p95 = max(0.0, told + at95 * unit)
+        margin = max(unsure * unit, self._resolution)
+        low, high = max(0.0, p95 - _P95 * margin), p95 + _P95 * margin
+        return Estimate(p95, p95 + margin, low, high, count)
+
+    def _unit(self, size: float) -> float:
+        return max(self._curve.at(size), self._smallest)
+
+    def _beyond(self, size: float, cost: float) -> float:
+        """How far a run lies above the curve."""
+        return (cost - self._curve.at(size)) / self._unit(size)
 
     def _far(self, size: float) -> float:
         """How unsure a size is that lies outside those seen."""
@@ -140,14 +157,29 @@ class _Fit:
         return _FAR * max(0.0, math.log(size / largest), math.log(smallest / size))
 
 
-def _telling(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Leave out runs that took clearly less than enough others of their size or a smaller one."""
+def _alike(size: float, other: float) -> bool:
+    return other / ALIKE <= size <= other * ALIKE
+
+
+def _telling(
+    points: Sequence[tuple[float, float]], resolution: float
+) -> list[tuple[float, float]]:
+    """Leave out runs that found memory to reuse.
+
+    Those took clearly less than enough others of their size or a smaller one; the only run of its
+    size also less than a larger one leaves for it, if cost grew with the square of the size.
+    """
     enough = max(1, len(points) // _WITNESSES)
-    return [
-        (size, cost)
-        for size, cost in points
-        if sum([s <= size and c > CLEARLY * cost for s, c in points]) < enough
-    ]
+    left = []
+    for size, cost in points:
+        bound = CLEARLY * max(cost, resolution)
+        lone = sum([_alike(s, size) for s, _ in points]) == 1
+        witnesses = sum(
+            [c > bound if s <= size else lone and c * (size / s) ** 2 > bound for s, c in points]
+        )
+        if witnesses < enough:
+            left.append((size, cost))
+    return left
 
 
 def _counted(ratios: Sequence[float]) -> float:
@@ -162,14 +194,50 @@ def _sure(run: Run) -> bool:
     return run.unsure <= _SURE * run.cost
 
 
-def _passing(runs: list[Run]) -> list[Run]:
-    """Leave out of each run what it kept beyond the share of its cost that is usual."""
-    shares = [run.kept / run.cost for run in runs if run.cost > 0.0]
-    usual = min(1.0, statistics.median(shares)) if shares else 0.0
+def _passing(runs: Sequence[Run]) -> list[Run]:
+    """Leave out of each run what it kept beyond the share of its cost that is usual.
+
+    Of the first run in a process all that it kept: it may have loaded a model.
+    """
+    later = [run.kept / run.cost for run in runs if run.cost > 0.0 and not run.first]
+    usual = min(1.0, statistics.median(later)) if later else 1.0
     return [
-        run._replace(cost=run.cost - max(0.0, min(run.kept, run.cost) - usual * run.cost))
+        run._replace(
+            cost=run.cost
+            - max(0.0, min(run.kept, run.cost) - (0.0 if run.first and later else usual) * run.cost)
+        )
         for run in runs
     ]
+
+
+def _warm(runs: Sequence[Run], resolution: float) -> list[Run]:
+    """Leave out the first run of each size where that one is unlike those that follow it.
+
+    Such a job sets itself up for each size: what it took then is not expected again.
+    """
+    seen: list[list[Run]] = []
+    for run in runs:
+        for group in seen:
+            if _same_size(group[0], run):
+                group.append(run)
+                break
+        else:
+            seen.append([run])
+    pairs = [group for group in seen if len(group) > 1 and not group[0].first]
+    unlike = 0
+    for first, *later in pairs:
+        usual = max(resolution, statistics.median([run.cost for run in later]))
+        cost = max(resolution, first.cost)
+        unlike += not usual / CLEARLY <= cost <= CLEARLY * usual
+    if not 2 * unlike > len(pairs):
+        return list(runs)
+    return [run for group in seen for run in group[1:]]
+
+
+def _same_size(one: Run, other: Run) -> bool:
+    if math.isnan(one.size) or math.isnan(other.size):
+        return math.isnan(one.size) and math.isnan(other.size)
+    return _alike(one.size, other.size)
 
 
 class _Fits:
@@ -177,13 +245,15 @@ class _Fits:
 
     __slots__ = ("_plain", "_sized")
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], resolution: float) -> None:
         costs = math.fsum([run.cost for run in runs])
         unsure = math.fsum([min(run.unsure, run.cost) for run in runs])
         unsure = unsure / costs if costs > 0.0 else 0.0
         sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
-        self._plain = _Fit([(1.0, run.cost) for run in runs], unsure) if runs else None
-        self._sized = _Fit(sized, unsure) if sized else None
+        self._plain: _Fit | None = None
+        if runs:
+            self._plain = _Fit([(1.0, run.cost) for run in runs], unsure, resolution)
+        self._sized = _Fit(sized, unsure, resolution) if sized else None
 
     def estimate(self, size: float) -> Estimate | None:
         if size > 0.0 and self._sized is not None:
@@ -194,9 +264,10 @@ class _Fits:
 class CostModel:
     """Learns one quantity, 0 or more in its unit. Not thread-safe."""
 
-    __slots__ = ("_before", "_fits", "_surprises", "first", "runs")
+    __slots__ = ("_before", "_fits", "_resolution", "_surprises", "first", "runs")
 
-    def __init__(self, runs: Iterable[Run] = ()) -> None:
+    def __init__(self, runs: Iterable[Run] = (), resolution: float = 0.0) -> None:
+        self._resolution = resolution
         self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
         self.first: deque[Run] = deque(maxlen=KEPT_FIRST)
         """The first runs in a process, the last of them the newest."""
@@ -245,9 +316,13 @@ class CostModel:
     def _fitted(self) -> _Fits:
         """The curves, fitted anew when runs came: about 0.4 ms for 40 of them."""
         if self._fits is None:
-            runs = list(self.runs)
-            if len(runs) < _WARM:
-                runs = [*self.first, *runs]
+            runs = self.known()
             sure = [run for run in runs if _sure(run)]
-            self._fits = _Fits(_passing(sure) if len(sure) >= ENOUGH_SURE else runs[-NEWEST:])
+            if len(sure) < min(ENOUGH_SURE, len(runs)):
+                counted = list(runs[-NEWEST:])
+            else:
+                counted = _warm(_passing(sure), self._resolution)
+            later = [run for run in counted if not run.first]
+            enough = len(later) >= _WARM or len(counted) < len(sure)
+            self._fits = _Fits(later if enough else counted, self._resolution)
         return self._fits

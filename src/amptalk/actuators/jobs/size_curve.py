@@ -15,7 +15,7 @@ from typing import NamedTuple
 CLEARLY = 0.8
 """A richer curve must bring the error down to so much of a simpler one's."""
 LEAST = 1e-9
-"""Costs below this are taken as this, so that ratios stay finite."""
+"""Costs told are at least this, so that ratios stay finite."""
 _STEEPEST = 3.0
 _SMALL = 0.1
 """Errors count in proportion to the cost, but to so much of the median cost at least: how large
@@ -54,18 +54,23 @@ class Curve(NamedTuple):
         return _cost(self.shape, self.a + self.b * self.shape.x(size))
 
 
-def curve_of(points: Sequence[tuple[float, float]]) -> Curve:
+def smallest_of(points: Sequence[tuple[float, float]], resolution: float) -> float:
+    """The cost below which differences do not matter: a share of the median, never 0."""
+    return max(LEAST, resolution, _SMALL * statistics.median([cost for _, cost in points]))
+
+
+def curve_of(points: Sequence[tuple[float, float]], resolution: float = 0.0) -> Curve:
     """The best curve for pairs of size and cost, at least one, sizes above 0.
 
-    With a single size seen, cost is taken to be in proportion to it. A curve that falls, or
+    `resolution` is what costs are measured to. With a single size seen, cost is taken to be in proportion to it. A curve that falls, or
     rises faster than the cube of the size, is that of chance.
     """
     if len({size for size, _ in points}) == 1:
-        return _fit(_PROPORTIONAL, points)[0]
-    best, least = _fit(_SHAPES[0], points)
+        return _fit(_PROPORTIONAL, points, resolution)[0]
+    best, least = _fit(_SHAPES[0], points, resolution)
     for shape in _SHAPES[1:]:
         if len(points) > shape.freedom:
-            curve, error = _fit(shape, points)
+            curve, error = _fit(shape, points, resolution)
             steep = shape.logarithmic and curve.b > _STEEPEST
             if error < CLEARLY * least and curve.b >= 0.0 and not steep:
                 best, least = curve, error
@@ -76,13 +81,15 @@ def _cost(shape: Shape, y: float) -> float:
     return math.exp(min(y, 700.0)) if shape.logarithmic else max(LEAST, y)
 
 
-def _fit(shape: Shape, points: Sequence[tuple[float, float]]) -> tuple[Curve, float]:
+def _fit(
+    shape: Shape, points: Sequence[tuple[float, float]], resolution: float
+) -> tuple[Curve, float]:
     """Fit by least squares of the relative error; also the mean relative error left out.
 
     The error of telling a point from the others alone is its residual divided by one minus its
     leverage (Allen's PRESS, 1974), so no fit is repeated.
     """
-    floor = max(LEAST, _SMALL * statistics.median([cost for _, cost in points]))
+    floor = smallest_of(points, resolution)
     costs = [max(floor, cost) for _, cost in points]
     xs = [shape.x(size) for size, _ in points]
     if shape.logarithmic:
