@@ -50,6 +50,10 @@ _MOST = 0.75
 """The curve is drawn again without the runs that lie clearly below it when so many are left."""
 _WARM = 3
 """From so many later runs on, the first one in a process does not count."""
+_SELDOM = 0.25
+"""Share of the cost that is in runs of which it does not say much what they kept."""
+_OFTEN = 1 / 3
+"""Share of the first runs of a size that must be unlike others for all of them not to count."""
 _P95 = 1.645
 """95 % of a normal distribution lie below its mean plus so many standard deviations."""
 _MANY = 20
@@ -197,47 +201,53 @@ def _sure(run: Run) -> bool:
 def _passing(runs: Sequence[Run]) -> list[Run]:
     """Leave out of each run what it kept beyond the share of its cost that is usual.
 
-    Of the first run in a process all that it kept: it may have loaded a model.
+    Usual is what all kept but those that make up a quarter of the cost. The first run in a process
+    may have loaded a model: where others are known, nothing that it kept is expected again.
     """
-    later = [run.kept / run.cost for run in runs if run.cost > 0.0 and not run.first]
-    usual = min(1.0, statistics.median(later)) if later else 1.0
-    return [
-        run._replace(
-            cost=run.cost
-            - max(0.0, min(run.kept, run.cost) - (0.0 if run.first and later else usual) * run.cost)
-        )
-        for run in runs
-    ]
-
-
-def _warm(runs: Sequence[Run], resolution: float) -> list[Run]:
-    """Leave out the first run of each size where that one is unlike those that follow it.
-
-    Such a job sets itself up for each size: what it took then is not expected again.
-    """
-    seen: list[list[Run]] = []
+    later = [run for run in runs if not run.first]
+    usual = _usually_kept(later or runs)
+    passing = []
     for run in runs:
-        for group in seen:
-            if _same_size(group[0], run):
-                group.append(run)
-                break
+        again = 0.0 if run.first and later else usual * run.cost
+        passing.append(run._replace(cost=run.cost - max(0.0, min(run.kept, run.cost) - again)))
+    return passing
+
+
+def _usually_kept(runs: Sequence[Run]) -> float:
+    left = _SELDOM * math.fsum([run.cost for run in runs])
+    for share, cost in sorted((min(1.0, r.kept / r.cost), r.cost) for r in runs if r.cost > 0.0):
+        left -= cost
+        if left <= 0.0:
+            return share
+    return 0.0
+
+
+def _settled(runs: Sequence[Run], resolution: float) -> list[Run]:
+    """Leave out the first run of each size of a job that sets itself up for each size.
+
+    So does one of which many first runs are too low, or clearly above those that follow them. Runs
+    declare a size. The first run in a process counts while few others do.
+    """
+    groups: list[list[Run]] = []
+    for run in runs:
+        group = next((one for one in groups if _alike(one[0].size, run.size)), None)
+        if group is None:
+            groups.append([run])
         else:
-            seen.append([run])
-    pairs = [group for group in seen if len(group) > 1 and not group[0].first]
-    unlike = 0
-    for first, *later in pairs:
-        usual = max(resolution, statistics.median([run.cost for run in later]))
-        cost = max(resolution, first.cost)
-        unlike += not usual / CLEARLY <= cost <= CLEARLY * usual
-    if not 2 * unlike > len(pairs):
-        return list(runs)
-    return [run for group in seen for run in group[1:]]
-
-
-def _same_size(one: Run, other: Run) -> bool:
-    if math.isnan(one.size) or math.isnan(other.size):
-        return math.isnan(one.size) and math.isnan(other.size)
-    return _alike(one.size, other.size)
+            group.append(run)
+    telling = set(_telling([(run.size, run.cost) for run in runs], resolution))
+    unlike = new = 0
+    for first, *later in groups:
+        if not first.first:
+            new += 1
+            usual = statistics.median([run.cost for run in later]) if later else math.inf
+            high = first.cost > CLEARLY * max(resolution, usual)
+            unlike += high or (first.size, first.cost) not in telling
+    settled = [run for group in groups for run in group[1:]]
+    if settled and unlike and unlike >= _OFTEN * new:
+        return [run for run in settled if not run.first] or settled
+    later = [run for run in runs if not run.first]
+    return later if len(later) >= _WARM else list(runs)
 
 
 class _Fits:
@@ -246,14 +256,17 @@ class _Fits:
     __slots__ = ("_plain", "_sized")
 
     def __init__(self, runs: Sequence[Run], resolution: float) -> None:
-        costs = math.fsum([run.cost for run in runs])
-        unsure = math.fsum([min(run.unsure, run.cost) for run in runs])
-        unsure = unsure / costs if costs > 0.0 else 0.0
-        sized = [(run.size, run.cost) for run in runs if run.size > 0.0]
-        self._plain: _Fit | None = None
-        if runs:
-            self._plain = _Fit([(1.0, run.cost) for run in runs], unsure, resolution)
-        self._sized = _Fit(sized, unsure, resolution) if sized else None
+        def fit(runs: Sequence[Run]) -> _Fit | None:
+            if not runs:
+                return None
+            counted = _settled(runs, resolution)
+            costs = math.fsum([run.cost for run in counted])
+            unsure = math.fsum([min(run.unsure, run.cost) for run in counted])
+            unsure = unsure / costs if costs > 0.0 else 0.0
+            return _Fit([(run.size, run.cost) for run in counted], unsure, resolution)
+
+        self._plain = fit([run._replace(size=1.0) for run in runs])
+        self._sized = fit([run for run in runs if run.size > 0.0])
 
     def estimate(self, size: float) -> Estimate | None:
         if size > 0.0 and self._sized is not None:
@@ -318,11 +331,6 @@ class CostModel:
         if self._fits is None:
             runs = self.known()
             sure = [run for run in runs if _sure(run)]
-            if len(sure) < min(ENOUGH_SURE, len(runs)):
-                counted = list(runs[-NEWEST:])
-            else:
-                counted = _warm(_passing(sure), self._resolution)
-            later = [run for run in counted if not run.first]
-            enough = len(later) >= _WARM or len(counted) < len(sure)
-            self._fits = _Fits(later if enough else counted, self._resolution)
+            enough = len(sure) >= min(ENOUGH_SURE, len(runs))
+            self._fits = _Fits(_passing(sure) if enough else runs[-NEWEST:], self._resolution)
         return self._fits
