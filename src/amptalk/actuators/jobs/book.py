@@ -7,12 +7,12 @@ quantity's learning that of `cost_model`, the file that of `learned_file`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
-from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RunCost
+from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RESOLUTION, RunCost
 from amptalk.model.errors import ConfigurationError
 
 KEPT_NAMES = 256
@@ -57,7 +57,7 @@ class _Record:
         for quantity, cost in costs.items():
             unsure = run.unsure.get(quantity, 0.0)
             kept = run.kept.get(quantity, 0.0)
-            model = self.models.setdefault(quantity, CostModel())
+            model = self.models.setdefault(quantity, _model(quantity))
             model.add(Run(size, cost, unsure, not self.warm, kept))
         self.warm = True
 
@@ -162,13 +162,17 @@ class JobBook:
                 record.runs = int(entry["runs"])
                 for quantity, runs in entry["costs"].items():
                     if quantity in (*QUANTITIES, "seconds"):
-                        record.models[quantity] = CostModel(_run(*run) for run in runs)
-                record.models.setdefault("seconds", CostModel())
+                        record.models[quantity] = _model(quantity, [_run(*run) for run in runs])
+                record.models.setdefault("seconds", _model("seconds"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 f"what was learned of jobs is not as this version writes it: {error!r}"
             ) from error
         self._records = records
+
+
+def _model(quantity: str, runs: Sequence[Run] = ()) -> CostModel:
+    return CostModel(runs, RESOLUTION[quantity])
 
 
 def _run(size: float | None, cost: float, unsure: float, first: bool, kept: float) -> Run:  # noqa: FBT001 - as in the file

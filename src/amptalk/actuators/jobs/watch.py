@@ -38,6 +38,11 @@ _HELD = {"memory": "application.memory_mb", "gpu_memory": "gpu_memory_mb"}
 a tick counts forks in full until it knows better."""
 FLOWS = ("cpu_seconds", "joules")
 QUANTITIES = (*_HELD, *FLOWS)
+RESOLUTION = {
+    "memory": 1.0, "gpu_memory": 2.0, "cpu_seconds": 0.01, "joules": 0.1, "seconds": 0.001
+}
+"""What is measured no better than this: the kernel counts pages in batches for each core, Python
+takes memory by the MB, drivers by 2 MB; CPU time comes in steps of 10 ms."""
 
 
 class RunCost(NamedTuple):
