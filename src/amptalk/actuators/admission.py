@@ -167,7 +167,7 @@ class AdmissionGate:
     def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick's limits and decision, and let in whoever fits now."""
         if not self._frozen:
-            self._room.update(limits, decision)
+            self._room.update(limits, decision, self._jobs.held())
 
     def release(self) -> None:
         """Nothing measures any more: hold only the amounts against the limits."""
@@ -217,7 +217,7 @@ class AdmissionGate:
         if request.status is Status.RUNNING:
             self._jobs.end(request)
         self._let_go(request)
-        self._room.leave(request)
+        self._room.leave(request, self._jobs.held())
 
     # -- inside -------------------------------------------------------------------------
 
@@ -261,6 +261,7 @@ class AdmissionGate:
     def _count(self, request: Request, seconds: float) -> None:
         """Count a request that runs now, and begin to measure it."""
         self._jobs.begin(request, request.job, request.size, request.amounts)
+        self._room.begun(request, self._jobs.held())
         with self._lock:
             self._admitted += 1
             if request.waited:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from itertools import islice
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from amptalk.actuators.admission_ledger import Ledger
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
+NOTHING: Mapping[str, float] = {}
 LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
 LONGEST_REST = 5.0
@@ -120,17 +121,27 @@ class AdmissionQueue:
                 return name, asked, ledger.limit, ledger.unit
         return None
 
-    def update(self, limits: tuple[LimitState, ...], pace: float) -> None:
-        """Take a tick's limits and the allocation `pace`."""
+    def update(
+        self, limits: tuple[LimitState, ...], pace: float, own: Mapping[str, float] = NOTHING
+    ) -> None:
+        """Take a tick's limits, the allocation `pace` and what the application holds itself."""
         for state in limits:
             name = state.resource.name
             ledger = self._ledgers.get(name)
             if ledger is None:
                 ledger = self._ledgers[name] = Ledger(state.resource, state.limit)
-            ledger.take(state)
+            ledger.take(state, self._taken(name))
+        self.read(own)
         self._pace = pace
         if pace >= 1.0:
             self._rests.clear()
+
+    def read(self, own: Mapping[str, float], begun: Request | None = None) -> None:
+        """The application holds `own` now; the one that has just `begun` took nothing yet."""
+        for name, value in own.items():
+            ledger = self._ledgers.get(name)
+            if ledger is not None and ledger.is_hold:
+                ledger.read(value, self._taken(name, begun))
 
     def forget(self) -> None:
         """Nothing measures any more: levels are normal, the amounts alone count, no rests."""
@@ -220,8 +231,11 @@ class AdmissionQueue:
         rest = self._next_rest(now)
         return rest if self._waiting and rest > now else math.inf
 
-    def leave(self, request: Request, now: float) -> float:
-        """Take a request out, whether it waits or runs; returns for how long it ran."""
+    def leave(self, request: Request, now: float, own: Mapping[str, float] = NOTHING) -> float:
+        """Take a request out, whether it waits or runs; returns for how long it ran.
+
+        `own` is what the application holds as it ends.
+        """
         status, request.status = request.status, Status.GONE
         if status is Status.WAITING:
             self._waiting.remove(request)
@@ -233,6 +247,7 @@ class AdmissionQueue:
             if ledger is not None:
                 ledger.given_back += asked
                 ledger.outstanding = sum(r.amounts.get(name, 0.0) for r in self._running)
+        self.read(own)
         seconds = max(0.0, now - request.started)
         if self._pace < 1.0:
             rest = min(seconds * (1.0 / self._pace - 1.0), LONGEST_REST)
@@ -244,6 +259,11 @@ class AdmissionQueue:
         while self._rests and self._rests[0] < now - LONGEST_REST:
             heapq.heappop(self._rests)
         return self._rests[0] if self._rests else -math.inf
+
+    def _taken(self, name: str, begun: Request | None = None) -> float:
+        """What those that run may have taken of a resource at most."""
+        running = [r.amounts.get(name, math.inf) for r in self._running if r is not begun]
+        return math.fsum(running)
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)

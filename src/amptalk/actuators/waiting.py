@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amptalk.actuators.admission_queue import AdmissionQueue, Request, Status, View
+from amptalk.actuators.admission_queue import NOTHING, AdmissionQueue, Request, Status, View
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class WaitingRoom:
     def __init__(self, clock: Clock, limits: Sequence[tuple[Resource, float]]) -> None:
         self._clock = clock
         self._queue = AdmissionQueue(limits)
-        self._tick: tuple[tuple[LimitState, ...], Decision | None] | None = None
+        self._tick: tuple[tuple[LimitState, ...], Decision | None, Mapping[str, float]] | None
+        self._tick = None
         self.lock = threading.RLock()
         """Held for every look at the queue, and for the gate's own books. Reentrant: an abandoned
         coroutine may be closed by the garbage collector on a thread that holds it."""
@@ -44,9 +45,14 @@ class WaitingRoom:
         """True while anything runs or waits."""
         return self._queue.busy
 
-    def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
-        """Take a tick; with nobody here it is only kept until somebody comes."""
-        self._tick = (limits, decision)
+    def update(
+        self, limits: tuple[LimitState, ...], decision: Decision | None, own: Mapping[str, float]
+    ) -> None:
+        """Take a tick, and what the application holds itself by resource.
+
+        With nobody here it is only kept until somebody comes.
+        """
+        self._tick = (limits, decision, own)
         if self._queue.busy:
             self.advance()
 
@@ -75,10 +81,19 @@ class WaitingRoom:
             started = self._queue.advance(now)
         self._wake(other for other in started if other is not request)
 
-    def leave(self, request: Request) -> float:
-        """Take a request out, wherever it stands; returns the seconds that it ran."""
+    def begun(self, request: Request, own: Mapping[str, float]) -> None:
+        """A request begins while the application holds `own`."""
         with self.lock:
-            seconds = self._queue.leave(request, self._clock.monotonic())
+            self._queue.read(own, request)
+
+    def leave(self, request: Request, own: Mapping[str, float] = NOTHING) -> float:
+        """Take a request out, wherever it stands; returns the seconds that it ran.
+
+        `own` is what the application holds as it ends.
+        """
+        with self.lock:
+            self._absorb()
+            seconds = self._queue.leave(request, self._clock.monotonic(), own)
         self.advance()
         return seconds
 
@@ -165,12 +180,12 @@ class WaitingRoom:
         """Take the newest tick into the queue; the lock is held."""
         if self._tick is None:
             return
-        (limits, decision), self._tick = self._tick, None
+        (limits, decision, own), self._tick = self._tick, None
         pace = 1.0
         if decision is not None and decision.allocations:
             paced = {s.resource.name for s in limits if s.resource.kind != "hold"}
             pace = min((a.share for a in decision.allocations if a.resource in paced), default=1.0)
-        self._queue.update(limits, pace)
+        self._queue.update(limits, pace, own)
 
     def _wake(self, requests: Iterable[Request]) -> None:
         for request in requests:

@@ -165,9 +165,7 @@ def _alike(size: float, other: float) -> bool:
     return other / ALIKE <= size <= other * ALIKE
 
 
-def _telling(
-    points: Sequence[tuple[float, float]], resolution: float
-) -> list[tuple[float, float]]:
+def _telling(points: Sequence[tuple[float, float]], resolution: float) -> list[tuple[float, float]]:
     """Leave out runs that found memory to reuse.
 
     Those took clearly less than enough others of their size or a smaller one; the only run of its

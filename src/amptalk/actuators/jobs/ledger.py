@@ -142,6 +142,11 @@ class Jobs:
             learned["cpu"] = min(100.0, cpu)
         return Course({**amounts, **learned}, math.inf if math.isnan(seconds) else seconds)
 
+    def held(self) -> dict[str, float]:
+        """What the application was last read to hold, by resource; empty when it cannot be read."""
+        memory_mb = self._watch.memory_mb
+        return {} if math.isnan(memory_mb) else {"memory": memory_mb}
+
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
         self._watch.tick(sample)

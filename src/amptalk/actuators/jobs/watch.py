@@ -39,7 +39,11 @@ a tick counts forks in full until it knows better."""
 FLOWS = ("cpu_seconds", "joules")
 QUANTITIES = (*_HELD, *FLOWS)
 RESOLUTION = {
-    "memory": 1.0, "gpu_memory": 2.0, "cpu_seconds": 0.01, "joules": 0.1, "seconds": 0.001
+    "memory": 1.0,
+    "gpu_memory": 2.0,
+    "cpu_seconds": 0.01,
+    "joules": 0.1,
+    "seconds": 0.001,
 }
 """What is measured no better than this: the kernel counts pages in batches for each core, Python
 takes memory by the MB, drivers by 2 MB; CPU time comes in steps of 10 ms."""
@@ -79,7 +83,9 @@ class JobWatch:
 
     def __init__(self, clock: Clock, memory_mb: Callable[[], float]) -> None:
         self._clock = clock
-        self._memory_mb = memory_mb
+        self._read = memory_mb
+        self.memory_mb = math.nan
+        """As last read while jobs run and until the next tick; `nan` when it is not read."""
         self._lock = threading.Lock()
         """Held while memory is read: a value from before a job began or ended is not of those that
         run after it."""
@@ -100,7 +106,7 @@ class JobWatch:
         With `learn` its peak is looked for on a thread.
         """
         with self._lock:
-            value = self._memory_mb()
+            value = self._memory()
             if self._begun:
                 self._overlapped |= {job, *self._begun}
             self._cut()
@@ -120,7 +126,7 @@ class JobWatch:
         if job not in self._begun:
             return None
         with self._lock:
-            value = self._memory_mb()
+            value = self._memory()
             self._cut()
             seconds = self._cut_at - self._begun.pop(job)
             alone = job not in self._overlapped
@@ -145,10 +151,12 @@ class JobWatch:
         """Take what a tick saw."""
         if self._begun:
             with self._lock:
-                self._own.measure(self._memory_mb())
+                self._own.measure(self._memory())
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
+        else:
+            self.memory_mb = math.nan
         self._before, self._latest = self._latest, sample
 
     def progress(self) -> dict[Hashable, Progress]:
@@ -167,6 +175,11 @@ class JobWatch:
                 )
                 for job, begun in self._begun.items()
             }
+
+    def _memory(self) -> float:
+        """Read the application's memory; the lock is held."""
+        self.memory_mb = self._read()
+        return self.memory_mb
 
     def _shown(self, begun: float) -> float:
         if self._latest is None or self._before is None:
@@ -207,7 +220,7 @@ class JobWatch:
             if running:
                 with self._lock:
                     began = time.thread_time()
-                    self._own.measure(self._memory_mb())
+                    self._own.measure(self._memory())
                     cost = time.thread_time() - began
             elif not woken:
                 with self._lock:
