@@ -26,10 +26,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from amptalk.actuators.admission_ledger import Ledger
+from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
-NOTHING: Mapping[str, float] = {}
+NOTHING: Mapping[str, Held] = {}
 LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
 LONGEST_REST = 5.0
@@ -50,7 +51,8 @@ class Request:
     """One piece of work that wants to start."""
 
     __slots__ = (
-        "amounts", "job", "key", "learned", "loop", "size", "started", "status", "waited", "wake",
+        "amounts", "climbed", "job", "key", "learned", "loop", "size", "started", "status",
+        "waited", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +69,8 @@ class Request:
         """By resource, in its unit."""
         self.learned = learned
         """Resources whose amount was learned: too much of it does not stop a lone job."""
+        self.climbed: Mapping[str, float] = {}
+        """By resource, how far the application had climbed when it began; see `Held`."""
         self.status = Status.GONE
         self.started = math.nan
         self.key: object = None
@@ -122,7 +126,7 @@ class AdmissionQueue:
         return None
 
     def update(
-        self, limits: tuple[LimitState, ...], pace: float, own: Mapping[str, float] = NOTHING
+        self, limits: tuple[LimitState, ...], pace: float, own: Mapping[str, Held] = NOTHING
     ) -> None:
         """Take a tick's limits, the allocation `pace` and what the application holds itself."""
         for state in limits:
@@ -130,18 +134,23 @@ class AdmissionQueue:
             ledger = self._ledgers.get(name)
             if ledger is None:
                 ledger = self._ledgers[name] = Ledger(state.resource, state.limit)
-            ledger.take(state, self._taken(name))
+            ledger.take(state, self._taken(name, own.get(name)))
         self.read(own)
         self._pace = pace
         if pace >= 1.0:
             self._rests.clear()
 
-    def read(self, own: Mapping[str, float], begun: Request | None = None) -> None:
-        """The application holds `own` now; the one that has just `begun` took nothing yet."""
-        for name, value in own.items():
+    def read(self, own: Mapping[str, Held]) -> None:
+        """The application holds `own` now."""
+        for name, held in own.items():
             ledger = self._ledgers.get(name)
             if ledger is not None and ledger.is_hold:
-                ledger.read(value, self._taken(name, begun))
+                ledger.read(held.amount, self._taken(name, held))
+
+    def begun(self, request: Request, own: Mapping[str, Held]) -> None:
+        """A request that runs begins to take while the application holds `own`."""
+        request.climbed = {name: held.climbed for name, held in own.items()}
+        self.read(own)
 
     def forget(self) -> None:
         """Nothing measures any more: levels are normal, the amounts alone count, no rests."""
@@ -231,7 +240,7 @@ class AdmissionQueue:
         rest = self._next_rest(now)
         return rest if self._waiting and rest > now else math.inf
 
-    def leave(self, request: Request, now: float, own: Mapping[str, float] = NOTHING) -> float:
+    def leave(self, request: Request, now: float, own: Mapping[str, Held] = NOTHING) -> float:
         """Take a request out, whether it waits or runs; returns for how long it ran.
 
         `own` is what the application holds as it ends.
@@ -260,10 +269,15 @@ class AdmissionQueue:
             heapq.heappop(self._rests)
         return self._rests[0] if self._rests else -math.inf
 
-    def _taken(self, name: str, begun: Request | None = None) -> float:
-        """What those that run may have taken of a resource at most."""
-        running = [r.amounts.get(name, math.inf) for r in self._running if r is not begun]
-        return math.fsum(running)
+    def _taken(self, name: str, held: Held | None) -> float:
+        """What those that run may have taken of a resource at most; `inf` when unknown."""
+        taken = 0.0
+        for request in self._running:
+            most = request.amounts.get(name, math.inf)
+            if held is not None:
+                most = min(most, held.climbed - request.climbed.get(name, -math.inf))
+            taken += most
+        return taken
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.admission_queue import NOTHING, AdmissionQueue, Request, Status, View
+from amptalk.actuators.jobs.watch import Held
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class WaitingRoom:
     def __init__(self, clock: Clock, limits: Sequence[tuple[Resource, float]]) -> None:
         self._clock = clock
         self._queue = AdmissionQueue(limits)
-        self._tick: tuple[tuple[LimitState, ...], Decision | None, Mapping[str, float]] | None
+        self._tick: tuple[tuple[LimitState, ...], Decision | None, Mapping[str, Held]] | None
         self._tick = None
         self.lock = threading.RLock()
         """Held for every look at the queue, and for the gate's own books. Reentrant: an abandoned
@@ -46,7 +47,7 @@ class WaitingRoom:
         return self._queue.busy
 
     def update(
-        self, limits: tuple[LimitState, ...], decision: Decision | None, own: Mapping[str, float]
+        self, limits: tuple[LimitState, ...], decision: Decision | None, own: Mapping[str, Held]
     ) -> None:
         """Take a tick, and what the application holds itself by resource.
 
@@ -81,12 +82,12 @@ class WaitingRoom:
             started = self._queue.advance(now)
         self._wake(other for other in started if other is not request)
 
-    def begun(self, request: Request, own: Mapping[str, float]) -> None:
+    def begun(self, request: Request, own: Mapping[str, Held]) -> None:
         """A request begins while the application holds `own`."""
         with self.lock:
-            self._queue.read(own, request)
+            self._queue.begun(request, own)
 
-    def leave(self, request: Request, own: Mapping[str, float] = NOTHING) -> float:
+    def leave(self, request: Request, own: Mapping[str, Held] = NOTHING) -> float:
         """Take a request out, wherever it stands; returns the seconds that it ran.
 
         `own` is what the application holds as it ends.

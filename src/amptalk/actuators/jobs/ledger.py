@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from amptalk.actuators.jobs import learned_file
 from amptalk.actuators.jobs.attribution import Known
 from amptalk.actuators.jobs.book import JobBook, JobCost
-from amptalk.actuators.jobs.watch import JobWatch, Progress
+from amptalk.actuators.jobs.watch import Held, JobWatch, Progress
 
 if TYPE_CHECKING:
     from amptalk.clock import Clock
@@ -142,10 +142,10 @@ class Jobs:
             learned["cpu"] = min(100.0, cpu)
         return Course({**amounts, **learned}, math.inf if math.isnan(seconds) else seconds)
 
-    def held(self) -> dict[str, float]:
-        """What the application was last read to hold, by resource; empty when it cannot be read."""
-        memory_mb = self._watch.memory_mb
-        return {} if math.isnan(memory_mb) else {"memory": memory_mb}
+    def held(self) -> dict[str, Held]:
+        """What the application was last read to hold, by resource; empty when it is not read."""
+        memory = self._watch.held()
+        return {} if math.isnan(memory.amount) else {"memory": memory}
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""

@@ -62,8 +62,9 @@ def smallest_of(points: Sequence[tuple[float, float]], resolution: float) -> flo
 def curve_of(points: Sequence[tuple[float, float]], resolution: float = 0.0) -> Curve:
     """The best curve for pairs of size and cost, at least one, sizes above 0.
 
-    `resolution` is what costs are measured to. With a single size seen, cost is taken to be in proportion to it. A curve that falls, or
-    rises faster than the cube of the size, is that of chance.
+    `resolution` is what costs are measured to. With a single size seen, cost is taken to be in
+    proportion to it. A curve that falls, or rises faster than the cube of the size, is that of
+    chance.
     """
     if len({size for size, _ in points}) == 1:
         return _fit(_PROPORTIONAL, points, resolution)[0]

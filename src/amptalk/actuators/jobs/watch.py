@@ -73,6 +73,15 @@ class Progress(NamedTuple):
     holds so much of it."""
 
 
+class Held(NamedTuple):
+    """What the application holds of a resource, read by itself."""
+
+    amount: float
+    """`nan` when it is not read."""
+    climbed: float
+    """Sum of all rises so far: nobody can have taken more than that since they began."""
+
+
 def cpu_seconds() -> float:
     """CPU time of this process and of its waited-for children so far."""
     return math.fsum(os.times()[:4])
@@ -84,8 +93,8 @@ class JobWatch:
     def __init__(self, clock: Clock, memory_mb: Callable[[], float]) -> None:
         self._clock = clock
         self._read = memory_mb
-        self.memory_mb = math.nan
-        """As last read while jobs run and until the next tick; `nan` when it is not read."""
+        self._last = math.nan
+        self._climbed = 0.0
         self._lock = threading.Lock()
         """Held while memory is read: a value from before a job began or ended is not of those that
         run after it."""
@@ -156,8 +165,13 @@ class JobWatch:
                     shares.measure(_held(sample, name))
                 self._cut()
         else:
-            self.memory_mb = math.nan
+            self._last = math.nan
         self._before, self._latest = self._latest, sample
+
+    def held(self) -> Held:
+        """The application's memory as last read while jobs run and until the next tick."""
+        with self._lock:
+            return Held(self._last, self._climbed)
 
     def progress(self) -> dict[Hashable, Progress]:
         """How far each running job is, as of the last reading."""
@@ -178,8 +192,11 @@ class JobWatch:
 
     def _memory(self) -> float:
         """Read the application's memory; the lock is held."""
-        self.memory_mb = self._read()
-        return self.memory_mb
+        value = self._read()
+        if value > self._last:
+            self._climbed += value - self._last
+        self._last = value
+        return value
 
     def _shown(self, begun: float) -> float:
         if self._latest is None or self._before is None:
