@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue, Request, Status
+from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
 from tests.actuators.support import state
@@ -102,6 +103,54 @@ def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline() -> Non
     claimed = ask(other, memory=500)  # and used nothing of it
     other.leave(claimed, 0.5)
     assert running(ask(other, 0.5, memory=601)) == [False]
+
+
+def own(amount: float, climbed: float = 0.0) -> dict[str, Held]:
+    return {"memory": Held(amount, climbed)}
+
+
+def test_what_the_application_reads_of_itself_stands_for_what_work_gave_back() -> None:
+    made = queue(memory=400)
+    first = ask(made, memory=500)
+    made.begun(first, own(50))
+    made.update(judged({"memory": 900}), 1.0, own(550, climbed=500))
+    made.leave(first, 1.5, own(250, climbed=500))  # malloc kept 200 of it
+    assert running(ask(made, 1.5, memory=401)) == [False]
+    assert running(ask(queue(memory=600), memory=400)) == [True]
+
+
+def test_what_malloc_keeps_is_baseline_though_work_never_pauses() -> None:
+    made = queue(memory=100)
+    first, second = ask(made, memory=300), ask(made, memory=300)
+    made.begun(first, own(100))
+    made.update(judged({"memory": 400}), 1.0, own(400, climbed=300))
+    made.begun(second, own(400, climbed=300))
+    made.leave(first, 1.0, own(300, climbed=300))  # kept 200, and the second took nothing yet
+    assert made.view(1.0).room == {}
+    third = ask(made, 1.0, memory=401)
+    assert made.view(1.0).room["memory"] == 1000 - (300 + 300)
+    made.leave(third, 1.0)
+    assert running(ask(made, 1.0, memory=400)) == [True]
+
+
+def test_what_is_used_beyond_all_that_runs_may_have_taken_is_baseline() -> None:
+    made = queue(memory=100)
+    made.begun(ask(made, memory=200), own(100))
+    made.update(judged({"memory": 500}), 1.0, own(500, climbed=400))
+    other = ask(made, memory=501)  # 300 are nobody's, 200 outstanding
+    assert running(other) == [False]
+    made.leave(other, 1.0)
+    made.update(judged({"memory": 150}), 1.0, own(150, climbed=400))
+    assert running(ask(made, memory=501)) == [True]
+
+
+def test_work_of_unknown_cost_does_not_raise_the_baseline() -> None:
+    made = queue(memory=100)
+    unknown = ask(made)
+    see(made, memory=700)
+    made.leave(unknown, 1.0)
+    see(made, memory=100)
+    assert running(ask(made, memory=900)) == [True]
 
 
 def test_an_old_measurement_changes_nothing_and_a_missing_one_neither() -> None:
@@ -271,7 +320,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = AdmissionQueue(LIMITS)
-        self.now = 0.0
+        self.now = self.climbed = 0.0
         self.waiting: list[Request] = []
         self.running: list[Request] = []
 
@@ -317,6 +366,19 @@ class Machine(RuleBasedStateMachine):
     def outstanding_never_exceeds_a_limit(self) -> None:
         for name, limit in (("memory", 1000), ("gpu_memory", 500)):
             assert sum(r.amounts.get(name, 0) for r in self.running) <= limit * (1 + 1e-6)
+
+    @rule(amount=st.floats(0, 1200), climbed=st.floats(0, 100))
+    def read(self, amount: float, climbed: float) -> None:
+        self.climbed += climbed
+        self.queue.read(own(amount, self.climbed))
+        self.step()
+
+    @invariant()
+    def all_that_is_used_or_outstanding_is_committed(self) -> None:
+        for ledger in self.queue._ledgers.values():
+            if not math.isnan(ledger.measured) and ledger.is_hold:
+                assert ledger.committed >= ledger.used >= 0.0
+                assert ledger.committed >= ledger.baseline + ledger.outstanding
 
     @invariant()
     def nothing_is_lost(self) -> None:

@@ -79,7 +79,7 @@ class Ledger:
     @property
     def used(self) -> float:
         """What is used now, as far as it is known."""
-        return self.measured - self.given_back
+        return max(0.0, self.measured - self.given_back)
 
     @property
     def committed(self) -> float:

@@ -158,6 +158,58 @@ def test_runs_that_found_memory_to_reuse_do_not_pull_the_curve_down() -> None:
         assert cost <= estimate.reserve <= 1.25 * cost
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [(1.0, 0.0), (1.2, 66.0), (1.8, 238.0), (1.2, 158.0)],
+        [(1.2, 135.0), (1.0, 67.0), (0.8, 108.0), (1.5, 123.0)],
+        [(0.8, 18.0), (1.8, 290.0), (1.2, 158.0), (1.0, 0.0)],
+    ],
+)
+def test_the_first_run_of_a_size_does_not_count_where_it_is_unlike_the_next(
+    seen: list[tuple[float, float]],
+) -> None:
+    """Text recognition as it was measured: it sets itself up for each size of page."""
+    model = CostModel(resolution=1.0)
+    model.add(run(400.0, 0.8 if seen[0][0] == 1.2 else 1.2, first=True, kept=300.0))
+    for size, cost in seen:
+        model.add(run(cost, size))
+    for size, cost in ((0.8, 108.0), (1.0, 131.0), (1.2, 158.0), (1.5, 196.0), (1.8, 238.0)):
+        estimate = model.estimate(size)
+        assert estimate is not None
+        assert estimate.p95 == pytest.approx(cost, rel=0.1)
+
+
+def test_the_first_run_of_a_size_counts_where_it_is_like_the_next() -> None:
+    model = CostModel(resolution=1.0)
+    for size, cost in ((5.0, 40.0), (20.0, 101.0), (40.0, 179.0), (20.0, 99.0)):
+        model.add(run(cost, size))
+    for size in (5.0, 10.0, 30.0):
+        estimate = model.estimate(size)
+        assert estimate is not None
+        assert estimate.p95 == pytest.approx(20.0 + 4.0 * size, rel=0.1)
+
+
+def test_runs_that_take_next_to_nothing_do_not_make_others_boundless() -> None:
+    """Parsed documents: Python's arenas have room for the small ones, more and more of it."""
+    model = CostModel(resolution=1.0)
+    for size, cost in ((40.0, 5.0), (60.0, 17.0), (20.0, 0.0), (15.0, 0.0), (30.0, 2.0)) * 4:
+        model.add(run(cost, size))
+    for size, cost in ((15.0, 0.0), (30.0, 2.0), (40.0, 5.0), (60.0, 17.0)):
+        estimate = model.estimate(size)
+        assert estimate is not None
+        assert cost <= estimate.reserve <= cost + 4.0
+
+
+def test_nothing_is_known_better_than_it_is_measured() -> None:
+    model = CostModel(resolution=2.0)
+    for _ in range(40):
+        model.add(run(50.0))
+    estimate = model.estimate()
+    assert estimate is not None
+    assert estimate.reserve == pytest.approx(52.0)
+
+
 def test_where_malloc_always_has_room_for_a_size_nothing_is_set_aside_for_it() -> None:
     model = CostModel()
     for _ in range(7):
@@ -179,6 +231,15 @@ def test_what_few_runs_kept_is_there_afterwards_and_not_expected_again() -> None
     estimate = model.estimate()
     assert estimate is not None
     assert estimate.p95 == pytest.approx(100.0)
+
+
+def test_what_small_runs_kept_says_little_of_large_ones() -> None:
+    model = CostModel(resolution=1.0)
+    for cost, kept in ((70.0, 30.0), (60.0, 0.0), (20.0, 20.0), (0.5, 0.5)):
+        model.add(run(cost, {70.0: 40.0, 60.0: 60.0}.get(cost, 20.0), kept=kept))
+    estimate = model.estimate(40.0)
+    assert estimate is not None
+    assert estimate.p95 == pytest.approx(40.0, rel=0.15)
 
 
 def test_a_job_that_always_keeps_what_it_took_is_expected_to_take_it_again() -> None:
@@ -230,3 +291,17 @@ def test_estimates_are_finite_ordered_and_of_a_bounded_number_of_runs(
         assert all(math.isfinite(value) for value in estimate)
         assert 0.0 <= estimate.low <= estimate.p95 <= estimate.high
         assert estimate.reserve >= estimate.p95
+
+
+@given(st.lists(st.tuples(st.floats(1.0, 4.0), st.floats(0.0, 500.0)), min_size=1, max_size=45))
+def test_what_is_set_aside_stays_within_reach_of_what_was_seen(
+    seen: list[tuple[float, float]],
+) -> None:
+    model = CostModel(resolution=1.0)
+    for size, cost in seen:
+        model.add(run(cost, size))
+    largest = max(cost for _, cost in seen)
+    for size in (1.0, 2.0, 4.0):
+        estimate = model.estimate(size)
+        assert estimate is not None
+        assert estimate.reserve <= 1000.0 * max(1.0, largest)
