@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amptalk.actuators.jobs.cost_model import KEPT_FIRST, KEPT_RUNS, CostModel, Run
+from amptalk.actuators.jobs.cost_model import KEPT_FIRST, KEPT_RUNS, CostModel
+from amptalk.actuators.jobs.evidence import Run
 from amptalk.actuators.jobs.size_curve import curve_of
 
 COSTS = st.floats(0.0, 1e9)

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amptalk.actuators.jobs.attribution import Known
-from amptalk.actuators.jobs.cost_model import CostModel, Estimate, Run
+from amptalk.actuators.jobs.cost_model import CostModel, Estimate
+from amptalk.actuators.jobs.evidence import Run
 from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RESOLUTION, RunCost
 from amptalk.model.errors import ConfigurationError
 

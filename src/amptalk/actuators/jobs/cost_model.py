@@ -4,11 +4,7 @@ Pure. Where runs declared a size the cost follows it by `size_curve`; what is le
 scatter: each run's cost as a ratio of what the curve tells for its size. The 95th
 percentile is told x 95th percentile of the scatter.
 
-Not every run tells as much. What is set aside must hold the large ones, so a run that took
-clearly less than others of its size or a smaller one (its peak fell between two readings, or it
-found memory that malloc kept from the last one) does not pull the curve down. What a run kept
-beyond the share that runs of this job usually keep is there afterwards and not counted: it
-loaded something, filled a cache, or left malloc with more. The first run in a process may load
+Not every run tells as much; `evidence` says which do. The first run in a process may load
 a model or fill caches: what it took beyond the others is known apart, and expected again after
 a restart. Runs of which it is not sure what was of others that overlapped count only until
 three runs are known that are sure: the newest of them, whatever they took, with their own
@@ -20,11 +16,22 @@ It neither measures (`watch`) nor shares out what overlapping jobs took (`attrib
 from __future__ import annotations
 
 import math
-import statistics
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
+from amptalk.actuators.jobs.evidence import (
+    CLEARLY,
+    SURE,
+    Point,
+    Run,
+    are_alike,
+    is_sure,
+    not_too_low,
+    settled_runs,
+    without_kept,
+)
 from amptalk.actuators.jobs.size_curve import curve_of, smallest_of
 
 KEPT_RUNS = 40
@@ -32,28 +39,14 @@ KEPT_RUNS = 40
 KEPT_FIRST = 5
 """First runs in a process that are remembered, of as many processes."""
 ENOUGH_SURE = 3
-_SURE = 0.1
-"""Share of its cost up to which a run is sure."""
 NEWEST = 8
 """So many runs count where too few are sure: what was told of the others improves with time."""
 SURPRISES = 3
 """So many runs in a row beyond the upper bound mean that the job has changed."""
-CLEARLY = 1.25
-"""A run is clearly larger than another when it took so many times as much."""
-_WITNESSES = 8
-"""One in so many runs, at least one, must be clearly larger for a run to count as too low."""
-ALIKE = 1.12
-"""Sizes within this factor count as the same."""
 ENOUGH_ALIKE = 6
 """From so many runs of a size on they alone tell the scatter at that size."""
 _MOST = 0.75
 """The curve is drawn again without the runs that lie clearly below it when so many are left."""
-_WARM = 3
-"""From so many later runs on, the first one in a process does not count."""
-_SELDOM = 0.25
-"""Share of the cost that is in runs of which it does not say much what they kept."""
-_OFTEN = 1 / 3
-"""Share of the first runs of a size that must be unlike others for all of them not to count."""
 _P95 = 1.645
 """95 % of a normal distribution lie below its mean plus so many standard deviations."""
 _MANY = 20
@@ -62,20 +55,6 @@ _FIRST = 0.25
 """Share that the cost of a job seen once is unsure by; falls with the number of runs."""
 _FAR = 0.25
 """Share that a told cost is unsure by at e times the largest, or 1/e of the smallest, size seen."""
-
-
-class Run(NamedTuple):
-    """One run."""
-
-    size: float
-    """As declared; `nan` when it was not."""
-    cost: float
-    unsure: float = 0.0
-    """Standard deviation of what of the cost may be of jobs that overlapped."""
-    first: bool = False
-    """True when the job had not run before in this process."""
-    kept: float = 0.0
-    """Of the cost, what was not given back at its end: loaded, cached, or kept by malloc."""
 
 
 class Estimate(NamedTuple):
@@ -108,15 +87,13 @@ class _Fit:
 
     __slots__ = ("_bounds", "_curve", "_points", "_resolution", "_smallest", "_telling", "_unsure")
 
-    def __init__(
-        self, points: Sequence[tuple[float, float]], unsure: float, resolution: float
-    ) -> None:
+    def __init__(self, points: Sequence[Point], unsure: float, resolution: float) -> None:
         self._points = points
         self._unsure = unsure
         """Share of what is told that may be of other jobs."""
         self._resolution = resolution
         self._bounds = min(size for size, _ in points), max(size for size, _ in points)
-        self._telling = list(points) if unsure > _SURE else _telling(points, resolution)
+        self._telling = list(points) if unsure > SURE else not_too_low(points, resolution)
         self._curve = curve_of(self._telling, resolution)
         at = self._curve.at
         high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]
@@ -127,9 +104,9 @@ class _Fit:
     def estimate(self, size: float) -> Estimate:
         """What a run of this size takes."""
         points, telling, freedom = self._points, self._telling, self._curve.shape.freedom
-        alike = [point for point in points if _alike(point[0], size)]
+        alike = [point for point in points if are_alike(point[0], size)]
         if len(alike) >= ENOUGH_ALIKE:
-            points, telling, freedom = alike, _telling(alike, self._resolution), 1
+            points, telling, freedom = alike, not_too_low(alike, self._resolution), 1
         count = len(points)
         beyond = [self._beyond(*point) for point in telling]
         mean = math.fsum(beyond) / len(beyond)
@@ -161,29 +138,6 @@ class _Fit:
         return _FAR * max(0.0, math.log(size / largest), math.log(smallest / size))
 
 
-def _alike(size: float, other: float) -> bool:
-    return other / ALIKE <= size <= other * ALIKE
-
-
-def _telling(points: Sequence[tuple[float, float]], resolution: float) -> list[tuple[float, float]]:
-    """Leave out runs that found memory to reuse.
-
-    Those took clearly less than enough others of their size or a smaller one; the only run of its
-    size also less than a larger one leaves for it, if cost grew with the square of the size.
-    """
-    enough = max(1, len(points) // _WITNESSES)
-    left = []
-    for size, cost in points:
-        bound = CLEARLY * max(cost, resolution)
-        lone = sum([_alike(s, size) for s, _ in points]) == 1
-        witnesses = sum(
-            [c > bound if s <= size else lone and c * (size / s) ** 2 > bound for s, c in points]
-        )
-        if witnesses < enough:
-            left.append((size, cost))
-    return left
-
-
 def _counted(ratios: Sequence[float]) -> float:
     """The 95th percentile of sorted values, so that 5 % of further ones exceed it (Weibull)."""
     place = 0.95 * (len(ratios) + 1) - 1.0
@@ -192,84 +146,33 @@ def _counted(ratios: Sequence[float]) -> float:
     return ratios[below] + (place - below) * (ratios[above] - ratios[below])
 
 
-def _sure(run: Run) -> bool:
-    return run.unsure <= _SURE * run.cost
-
-
-def _passing(runs: Sequence[Run]) -> list[Run]:
-    """Leave out of each run what it kept beyond the share of its cost that is usual.
-
-    Usual is what all kept but those that make up a quarter of the cost. The first run in a process
-    may have loaded a model: where others are known, nothing that it kept is expected again.
-    """
-    later = [run for run in runs if not run.first]
-    usual = _usually_kept(later or runs)
-    passing = []
-    for run in runs:
-        again = 0.0 if run.first and later else usual * run.cost
-        passing.append(run._replace(cost=run.cost - max(0.0, min(run.kept, run.cost) - again)))
-    return passing
-
-
-def _usually_kept(runs: Sequence[Run]) -> float:
-    left = _SELDOM * math.fsum([run.cost for run in runs])
-    for share, cost in sorted((min(1.0, r.kept / r.cost), r.cost) for r in runs if r.cost > 0.0):
-        left -= cost
-        if left <= 0.0:
-            return share
-    return 0.0
-
-
-def _settled(runs: Sequence[Run], resolution: float) -> list[Run]:
-    """Leave out the first run of each size of a job that sets itself up for each size.
-
-    So does one of which many first runs are too low, or clearly above those that follow them. Runs
-    declare a size. The first run in a process counts while few others do.
-    """
-    groups: list[list[Run]] = []
-    for run in runs:
-        group = next((one for one in groups if _alike(one[0].size, run.size)), None)
-        if group is None:
-            groups.append([run])
-        else:
-            group.append(run)
-    telling = set(_telling([(run.size, run.cost) for run in runs], resolution))
-    unlike = new = 0
-    for first, *later in groups:
-        if not first.first:
-            new += 1
-            usual = statistics.median([run.cost for run in later]) if later else math.inf
-            high = first.cost > CLEARLY * max(resolution, usual)
-            unlike += high or (first.size, first.cost) not in telling
-    settled = [run for group in groups for run in group[1:]]
-    if settled and unlike and unlike >= _OFTEN * new:
-        return [run for run in settled if not run.first] or settled
-    later = [run for run in runs if not run.first]
-    return later if len(later) >= _WARM else list(runs)
-
-
 class _Fits:
-    """What some runs tell, by their size and without it."""
-
-    __slots__ = ("_plain", "_sized")
+    """What some runs tell, by their size and without it; each fitted when it is asked for."""
 
     def __init__(self, runs: Sequence[Run], resolution: float) -> None:
-        def fit(runs: Sequence[Run]) -> _Fit | None:
-            if not runs:
-                return None
-            counted = _settled(runs, resolution)
-            costs = math.fsum([run.cost for run in counted])
-            unsure = math.fsum([min(run.unsure, run.cost) for run in counted])
-            unsure = unsure / costs if costs > 0.0 else 0.0
-            return _Fit([(run.size, run.cost) for run in counted], unsure, resolution)
+        self._runs = runs
+        self._resolution = resolution
 
-        self._plain = fit([run._replace(size=1.0) for run in runs])
-        self._sized = fit([run for run in runs if run.size > 0.0])
+    @cached_property
+    def _plain(self) -> _Fit | None:
+        return self._fit([run._replace(size=1.0) for run in self._runs])
+
+    @cached_property
+    def _sized(self) -> _Fit | None:
+        return self._fit([run for run in self._runs if run.size > 0.0])
+
+    def _fit(self, runs: Sequence[Run]) -> _Fit | None:
+        if not runs:
+            return None
+        counted = settled_runs(runs, self._resolution)
+        costs = math.fsum([run.cost for run in counted])
+        unsure = math.fsum([min(run.unsure, run.cost) for run in counted])
+        unsure = unsure / costs if costs > 0.0 else 0.0
+        return _Fit([(run.size, run.cost) for run in counted], unsure, self._resolution)
 
     def estimate(self, size: float) -> Estimate | None:
-        if size > 0.0 and self._sized is not None:
-            return self._sized.estimate(size)
-        return self._plain.estimate(1.0) if self._plain is not None else None
+        fit = self._sized if size > 0.0 and self._sized is not None else self._plain
+        return fit.estimate(size if fit is self._sized else 1.0) if fit is not None else None
 
 
 class CostModel:
@@ -298,7 +201,7 @@ class CostModel:
             if not self._surprises:
                 self._before = self._fitted()
             expected = self._before.estimate(run.size) if self._before is not None else None
-            surprising = _sure(run) and expected is not None and run.cost > expected.high
+            surprising = is_sure(run) and expected is not None and run.cost > expected.high
             self._surprises = self._surprises + 1 if surprising else 0
             self.runs.append(run)
             if self._surprises >= SURPRISES:
@@ -325,10 +228,10 @@ class CostModel:
         return Estimate(p95 + extra, reserve + extra, low + extra, high + extra, runs)
 
     def _fitted(self) -> _Fits:
-        """The curves, fitted anew when runs came: about 0.4 ms for 40 of them."""
+        """The curves, fitted anew when runs came: 1 to 2 ms for 40 of them."""
         if self._fits is None:
             runs = self.known()
-            sure = [run for run in runs if _sure(run)]
+            sure = [run for run in runs if is_sure(run)]
             enough = len(sure) >= min(ENOUGH_SURE, len(runs))
-            self._fits = _Fits(_passing(sure) if enough else runs[-NEWEST:], self._resolution)
+            self._fits = _Fits(without_kept(sure) if enough else runs[-NEWEST:], self._resolution)
         return self._fits
