@@ -104,6 +104,12 @@ def test_the_cost_follows_the_size_also_beyond_those_seen(name: str, cost: objec
     assert far.high / far.p95 > within.high / within.p95
 
 
+def test_what_is_a_little_nearer_to_proportion_than_to_a_constant_is_in_proportion() -> None:
+    points = [(1.0, 131.8), (1.2, 117.7), (0.8, 107.9), (1.5, 183.8)]
+    assert curve_of(points).shape.name == "proportional"
+    assert curve_of([(1.0, 100.0), (2.0, 104.0), (3.0, 98.0)]).shape.name == "constant"
+
+
 def test_a_single_size_is_taken_in_proportion() -> None:
     model = CostModel()
     model.add(run(300.0, 30.0))

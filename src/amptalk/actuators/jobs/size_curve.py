@@ -1,8 +1,8 @@
 """How a cost follows the declared size of the work.
 
 Constant, in proportion, along a line, a line in the square of the size, or with a power of it:
-the curve that tells each run best from all the others. A simpler one stays unless a richer one
-is clearly better. Pure; the scatter about the curve is the business of `cost_model`.
+the curve that tells each run best from all the others. One with fewer parameters stays unless a
+richer one is clearly better. Pure; the scatter about the curve is the business of `cost_model`.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ def curve_of(points: Sequence[tuple[float, float]], resolution: float = 0.0) -> 
     """
     if len({size for size, _ in points}) == 1:
         return _fit(_PROPORTIONAL, points, resolution)[0]
-    best, least = _fit(_SHAPES[0], points, resolution)
-    for shape in _SHAPES[1:]:
+    best, least = min(
+        [_fit(shape, points, resolution) for shape in _SHAPES[:2]], key=lambda fit: fit[1]
+    )
+    for shape in _SHAPES[2:]:
         if len(points) > shape.freedom:
             curve, error = _fit(shape, points, resolution)
             steep = shape.logarithmic and curve.b > _STEEPEST
