@@ -122,7 +122,9 @@ def probability_of(
 def _level(forecast: Forecast, mean: float, stretch: Stretch) -> float:
     """Expected value with known demand, where the forecast alone expects `mean`."""
     if stretch.taking:
-        mean = max(mean, forecast.mean[0] + stretch.taking)
+        # From the value itself: a path may lead back from what was taken just now.
+        # On the value itself: a path may lead back from what was taken just now.
+        mean = max(mean, forecast.value + stretch.taking)
     return mean + stretch.amount
 
 
