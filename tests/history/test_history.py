@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amptalk.history.history import EVENTS_KEPT, History
+from amptalk.history.rows import Rows
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import FIELDS, Sample
 from tests.history.samples import EPOCH, fed, rows_of, sample
@@ -366,3 +369,23 @@ def test_readers_in_other_threads_never_see_a_torn_or_foreign_row() -> None:
         for reader in readers:
             reader.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("ask", [History.window, History.values])
+def test_a_sample_that_comes_while_one_reads_lends_its_value_to_no_other_time(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[History, str, float], Any]
+) -> None:
+    history = History(1.0)
+    for second in (0.0, 1.0, 2.0, 2.1):  # the newest is no row of its own
+        history.append(sample(second, {FIELD: second}))
+    read = Rows.since
+
+    def meanwhile(rows: Rows, *arguments: Any) -> Any:
+        found = read(rows, *arguments)
+        history.append(sample(3.0, {FIELD: 3.0}))
+        return found
+
+    monkeypatch.setattr(Rows, "since", meanwhile)
+    told = ask(history, FIELD, 10.0)
+    points = told if isinstance(told, list) else list(zip(told.monotonic, told.values, strict=True))
+    assert points == [(t, t) for t in (0.0, 1.0, 2.0, 2.1)]

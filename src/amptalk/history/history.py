@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from amptalk.history.least_squares import least_squares_slope
 from amptalk.history.rows import VALUES
-from amptalk.history.tiers import ROWS_KEPT, Tiers
+from amptalk.history.tiers import ROWS_KEPT, Tiers, value_of
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import BUILT_IN_COLUMNS, Columns, Sample
 
@@ -176,7 +176,7 @@ class History:
         times, values = tiers.rows.since(latest.monotonic - seconds, most, VALUES + position)
         if not times or latest.monotonic > times[-1]:
             times.append(latest.monotonic)
-            values.append(tiers.newest(position))
+            values.append(value_of(latest, position))
         return times, values
 
     def _position(self, field: str, seconds: float) -> int:

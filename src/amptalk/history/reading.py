@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from amptalk.history.buckets import Bucket, Buckets, merge
 from amptalk.history.rows import TIME, VALUES
-from amptalk.history.tiers import ROWS_KEPT, Tiers
+from amptalk.history.tiers import ROWS_KEPT, Tiers, value_of
 from amptalk.history.window import Window
 from amptalk.model.sample import Field
 from amptalk.model.views import ScopeView
@@ -37,7 +37,7 @@ def window_of_rows(tiers: Tiers, span: Span) -> Window:
         return _window(span, span.interval, [], [], ())
     start = latest.monotonic - span.seconds
     monotonic, wall, values = tiers.rows.since(start, ROWS_KEPT, TIME, VALUES + span.position)
-    newest = tiers.newest(span.position)
+    newest = value_of(latest, span.position)
     # A fast sample without the value is no gap: fast ticks need not read everything.
     if not monotonic or (latest.monotonic > monotonic[-1] and not math.isnan(newest)):
         monotonic.append(latest.monotonic)

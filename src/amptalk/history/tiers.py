@@ -106,11 +106,6 @@ class Tiers:
         self.rows.expect(values)
         self.values = values
 
-    def newest(self, position: int) -> float:
-        """The value in the newest sample; `nan` for a signal that was declared after it."""
-        row = self.latest.row if self.latest is not None else ()
-        return row[position] if position < len(row) else math.nan
-
     def append(self, sample: Sample) -> None:
         """Take one sample, in order of time."""
         now = sample.monotonic
@@ -256,3 +251,12 @@ class Tiers:
         peak = sum(p.lows.__sizeof__() + p.highs.__sizeof__() + p.__sizeof__() for p in newest)
         kept = self.rows.memory_bytes() + self.fine.memory_bytes() + self.coarse.memory_bytes()
         return kept + peak * len(self._peaks)
+
+
+def value_of(sample: Sample, position: int) -> float:
+    """The value in a sample; `nan` for a signal that was declared after it.
+
+    Of a sample that the reader holds: `Tiers.latest` may be another one by now.
+    """
+    row = sample.row
+    return row[position] if position < len(row) else math.nan
