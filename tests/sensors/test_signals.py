@@ -7,6 +7,7 @@ import threading
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Real
+from random import Random
 from typing import Any
 
 import pytest
@@ -118,6 +119,7 @@ def test_a_number_type_that_fails_is_left_out() -> None:
 
 def test_of_very_many_values_a_bounded_part_is_kept_that_is_like_the_whole() -> None:
     one = signal(percentile=90.0)
+    one._draw = Random(7).random
     for _ in range(12):  # it finds its pace within a few ticks
         for value in range(50_000):
             one.record(value)
@@ -129,6 +131,14 @@ def test_of_very_many_values_a_bounded_part_is_kept_that_is_like_the_whole() -> 
     one.take()
     recorded(one, *range(100))
     assert one.take()[0] == 89.0  # with few values, all of them are kept again
+
+
+def test_the_first_value_of_a_tick_is_kept_however_many_came_in_the_one_before() -> None:
+    one = signal()
+    one._draw = lambda: 1.0  # none of the others is drawn
+    recorded(one, *range(2000)).take()
+    assert recorded(one, 5.0, 6.0).take() == (5.0, "")
+    assert recorded(one, 7.0, 8.0).take() == (8.0, "")  # two were told of: all are kept again
 
 
 def test_no_value_of_several_threads_is_lost() -> None:

@@ -62,13 +62,14 @@ class Signal:
         What is no finite number (`nan`, a text, a tensor) is left out and counted in `rejected`.
         Of more than a thousand a tick a part is kept, drawn at random.
         """
-        if self._share >= 1.0 or self._draw() < self._share:
+        # The first since the last tick always: values that come seldom after many are not lost.
+        if self._share >= 1.0 or not self._values or self._draw() < self._share:
             self._append(value)
 
     def freeze(self) -> None:
         """Keep nothing more: it was removed, or this is a forked child."""
-        self._share = 0.0
-        self.discard()
+        self._values = deque(maxlen=0)
+        self._append = self._values.append
 
     def discard(self) -> None:
         """Forget what was recorded and not yet taken; not while `take` runs."""
@@ -96,8 +97,8 @@ class Signal:
         """Set which part of the values to keep, so that as many as aimed at are."""
         if self._share >= 1.0 and count <= _AIM:
             return
-        # When it was full nobody knows how many there were.
-        recorded = 16.0 * MOST_KEPT if count == MOST_KEPT else count / self._share
+        # When it was full nobody knows how many there were. The first was not drawn.
+        recorded = 16.0 * MOST_KEPT if count == MOST_KEPT else 1.0 + (count - 1) / self._share
         self._share = min(1.0, _AIM / recorded)
 
     def _value_of(self, numbers: list[float]) -> float:
