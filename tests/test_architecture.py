@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "forecast": {"model"},
     "sharing": {"model"},
     "strategies": {"model", "forecast", "sharing"},
-    "actuators": {"model", "clock", "limits"},
+    "actuators": {"model", "clock", "limits", "sensors"},
     "telemetry": {"model", "history"},
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits"},

@@ -2,7 +2,7 @@
 
 Errors say what was wrong, with which value, what is allowed and what to do.
 They are grouped by who can mend them: the caller (`ConfigurationError`), the
-moment (`AdmissionError`) or a file (`MetricsFileError`).
+moment (`AdmissionError`), a file (`MetricsFileError`) or the machine (`ActionError`).
 """
 
 from __future__ import annotations
@@ -38,3 +38,14 @@ class NestedAdmissionError(AdmissionError):
 
 class MetricsFileError(AmptalkError):
     """A metrics file cannot be read or written; the text names the file and the place in it."""
+
+
+class ActionError(AmptalkError):
+    """An action could not be carried out; its text becomes the detail of the report."""
+
+
+class JournalError(ActionError):
+    """The journal of what outlives the process cannot be kept or read: such changes are not made.
+
+    The text names the folder or file, and what to do.
+    """

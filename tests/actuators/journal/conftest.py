@@ -1,0 +1,16 @@
+"""The made-up kernel and a journal on it."""
+
+from pathlib import Path
+
+import pytest
+
+from amptalk.actuators.journal.folder import JournalFolder
+from tests.actuators.kernel.machine import machine
+
+__all__ = ["folder", "machine"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JournalFolder:
+    """A new folder of a journal."""
+    return JournalFolder(str(tmp_path / "run"), create=True)
