@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "clock": set(),
     "config": {"model"},
     "loop": set(),
+    "block": set(),
     "registry": set(),
     "sensors": {"model", "clock"},
     "history": {"model"},
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "recommendations": {"model", "history", "limits"},
     "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
     "manager": {
-        "model", "clock", "config", "loop", "registry", "sensors", "history", "limits",
+        "model", "clock", "config", "loop", "block", "registry", "sensors", "history", "limits",
         "strategies", "actuators", "sharing", "telemetry", "engine", "signals",
         "recommendations",
     },

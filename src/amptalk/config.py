@@ -30,7 +30,8 @@ class ManagerConfig(NamedTuple):
     scope: str = "application"
     """Whose memory and CPU count: this process tree, its container, or the device."""
     handling: str = "degrade"
-    """`observe` only reports, `degrade` takes own-process, reversible steps, `enforce` all."""
+    """`observe` only reports, `degrade` takes own-process, reversible steps, `enforce` has the
+    kernel hold limits too."""
     name: str | None = None
     """Names the manager in telemetry; numbered when not given."""
     record: str | None = None

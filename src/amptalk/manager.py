@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.actuation import Actuation
+from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
 from amptalk.config import ManagerConfig
 from amptalk.engine import Engine, Parts
@@ -35,15 +36,13 @@ from amptalk.telemetry.measuring import Measuring
 if TYPE_CHECKING:
     import os
 
-    from typing_extensions import Self
-
     from amptalk.model.decision import Decision, Strategy
     from amptalk.model.sample import Sample
     from amptalk.model.tick import Tick
     from amptalk.sensors.capacity import Capacity
 
 
-class ResourceManager:
+class ResourceManager(Block):
     """Watches one scope, holds its limits and tells what happened.
 
     Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also
@@ -86,6 +85,7 @@ class ResourceManager:
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
             cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
+            scope=scope,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
@@ -96,7 +96,7 @@ class ResourceManager:
         """Ask to start work: `with manager.admit("transcribe", memory_mb=300): ...`."""
         self.announce = self._actuation.announcements.announce
         """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
-        self.hook = self._actuation.hook
+        self.hook = self._actuation.ladder.hook
         """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
         self.component = self._components.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
@@ -138,6 +138,10 @@ class ResourceManager:
         self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
 
+    def child(self, process: Any, *, priority: int = 0) -> None:
+        """Say how important a child process is, for handling `enforce`; see `Actuation.child`."""
+        self._actuation.child(process, priority=priority)
+
     @property
     def running(self) -> bool:
         """True between `start_monitoring` and `stop_monitoring`."""
@@ -155,7 +159,12 @@ class ResourceManager:
                 return
             self._judge.forget()
             self._signals.discard()
-            self._listeners.open(self.notices())
+            self._actuation.begin()
+            try:
+                self._listeners.open(self.notices())
+            except AmptalkError:
+                self._actuation.release()
+                raise
             self._loop.start(self.tick())
 
     def stop_monitoring(self) -> None:
@@ -167,24 +176,6 @@ class ResourceManager:
             self._actuation.release()
             self._listeners.close()
             self._sensors.rest(self._ticking)
-
-    def __enter__(self) -> Self:
-        self.start_monitoring()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop_monitoring()
-
-    async def __aenter__(self) -> Self:
-        import asyncio
-
-        await asyncio.to_thread(self.start_monitoring)
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self.stop_monitoring)
 
     def forked(self) -> None:
         """Become inert in a fork's child; called by the registry."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from amptalk.actuators import actuation as actuation_module
 from amptalk.actuators.actuation import Actuation
 from amptalk.actuators.hooks import Hook
 from amptalk.clock import SystemClock, VirtualClock
@@ -86,7 +87,7 @@ def test_knobs_follow_and_their_effect_is_reported(world: World) -> None:
 
 
 def test_at_critical_free_memory_is_trimmed_first_and_the_hook_follows(world: World) -> None:
-    world.actuation.add(hook("cache", world.take(200), cost=0.1))
+    world.actuation.ladder.add(hook("cache", world.take(200), cost=0.1))
     world.pressed(900)
     assert world.tick() == ()
     world.calm()
@@ -107,7 +108,7 @@ def test_a_lying_hook_is_without_effect_and_then_left_alone(world: World) -> Non
         calls.append(1)
         return "freed 500 MB"
 
-    world.actuation.add(hook("liar", claim, expected=500))
+    world.actuation.ladder.add(hook("liar", claim, expected=500))
     world.pressed(900)
     reports: list[ActionReport] = []
     for _ in range(30):
@@ -120,8 +121,8 @@ def test_a_lying_hook_is_without_effect_and_then_left_alone(world: World) -> Non
 
 def test_the_ladder_goes_on_when_a_hook_hangs(world: World) -> None:
     gate = threading.Event()
-    world.actuation.add(hook("hang", gate.wait, cost=0.1, expected=500))
-    world.actuation.add(hook("good", world.take(300), cost=0.2))
+    world.actuation.ladder.add(hook("hang", gate.wait, cost=0.1, expected=500))
+    world.actuation.ladder.add(hook("good", world.take(300), cost=0.2))
     world.pressed(900)
     reports: list[ActionReport] = []
     for _ in range(8):
@@ -146,7 +147,7 @@ def test_the_ladder_goes_on_when_a_hook_hangs(world: World) -> None:
 
 def test_below_its_level_and_while_blind_nothing_is_called(world: World) -> None:
     step = Step(level=Level.CRITICAL)
-    world.actuation.add(step)
+    world.actuation.ladder.add(step)
     world.pressed(800, Level.ELEVATED)
     world.tick()
     world.pressed(float("nan"), Level.EMERGENCY)
@@ -158,7 +159,7 @@ def test_below_its_level_and_while_blind_nothing_is_called(world: World) -> None
 def test_an_emergency_calls_everything_at_once(world: World) -> None:
     steps = [Step(f"s{i}", cost=i / 10, expected=500) for i in range(3)]
     for step in steps:
-        world.actuation.add(step)
+        world.actuation.ladder.add(step)
     world.pressed(960, Level.EMERGENCY)
     world.tick()
     world.calm()
@@ -168,7 +169,7 @@ def test_an_emergency_calls_everything_at_once(world: World) -> None:
 
 def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world: World) -> None:
     done = []
-    world.actuation.add(
+    world.actuation.ladder.add(
         hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
     )
     world.pressed(900)
@@ -189,7 +190,7 @@ def test_a_switch_is_released_once_and_restored_when_the_level_is_normal(world: 
 
 def test_a_hook_is_made_and_added_in_one_call(world: World) -> None:
     calls: list[float] = []
-    world.actuation.hook("cache", calls.append, level=Level.CRITICAL, expected=500.0)
+    world.actuation.ladder.hook("cache", calls.append, level=Level.CRITICAL, expected=500.0)
     world.pressed(960, Level.EMERGENCY)
     world.tick()
     world.calm()
@@ -199,7 +200,7 @@ def test_a_hook_is_made_and_added_in_one_call(world: World) -> None:
 def test_only_observing_nothing_is_done() -> None:
     world = World("observe")
     step = Step()
-    world.actuation.add(step)
+    world.actuation.ladder.add(step)
     knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
     world.pressed(990, Level.EMERGENCY)
     threads = threading.active_count()
@@ -217,7 +218,7 @@ def test_what_nothing_can_hold_is_said() -> None:
     (text,) = actuation.holds()
     assert "memory 1000 MB, CPU 100 %, GPU memory 500 MB" in text
     assert "knob" in text
-    actuation.add(Hook("h", lambda: None, resource="memory"))
+    actuation.ladder.add(Hook("h", lambda: None, resource="memory"))
     actuation.knobs.create("k", minimum=1, maximum=2, resource="cpu")
     (text,) = actuation.holds()
     assert "nothing holds yet: GPU memory 500 MB;" in text
@@ -226,18 +227,41 @@ def test_what_nothing_can_hold_is_said() -> None:
     assert Actuation(VirtualClock(), "degrade", ()).holds() == ()
 
 
-def test_enforce_says_what_it_does_not_enforce() -> None:
-    text = Actuation(VirtualClock(), "enforce", LIMITS).holds()[0]
-    assert "memory.max" in text
-    assert "acts like 'degrade'" in text
+def test_enforce_says_what_it_asks_the_kernel_for_and_what_it_does_not_set() -> None:
+    asked, devices, loose = Actuation(VirtualClock(), "enforce", LIMITS).holds()
+    assert "the kernel is asked to hold: memory, cpu" in asked
+    assert "limits of devices" in devices
+    assert "nothing holds yet: memory 1000 MB, CPU 100 %" in loose
+
+
+def test_enforce_is_for_the_limits_of_an_application() -> None:
+    actuation = Actuation(VirtualClock(), "enforce", LIMITS, scope="device")
+    actuation.begin()
+    assert "scope 'application' alone" in actuation.holds()[0]
+    actuation.child(1, priority=1)  # nothing comes of it
+    actuation.release()
+
+
+def test_a_kernel_that_hangs_at_the_start_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actuation_module, "BEGIN_SECONDS", 0.01)
+    answer = threading.Event()
+    actuation = Actuation(SystemClock(), "enforce", LIMITS)
+    assert actuation.enforcement is not None
+    monkeypatch.setattr(actuation.enforcement, "begin", answer.wait)
+    actuation.begin()
+    assert actuation.runner.threads.busy("enforcement")
+    answer.set()
+    actuation.release()
 
 
 def test_a_name_taken_and_an_unknown_resource_are_refused(world: World) -> None:
-    world.actuation.add(Step("a"))
+    world.actuation.ladder.add(Step("a"))
     with pytest.raises(ConfigurationError, match="'a'"):
-        world.actuation.add(Step("a"))
+        world.actuation.ladder.add(Step("a"))
     with pytest.raises(ConfigurationError, match="'memry'"):
-        world.actuation.add(Step("b", resource="memry"))
+        world.actuation.ladder.add(Step("b", resource="memry"))
 
 
 def test_admitted_work_consumes_its_announcement(world: World) -> None:
@@ -249,7 +273,7 @@ def test_admitted_work_consumes_its_announcement(world: World) -> None:
 
 def test_release_lets_go_and_acting_starts_anew(world: World) -> None:
     done = []
-    world.actuation.add(
+    world.actuation.ladder.add(
         hook("model", lambda: done.append("unload"), restore=lambda: done.append("load"))
     )
     knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
@@ -268,7 +292,7 @@ def test_release_lets_go_and_acting_starts_anew(world: World) -> None:
 
 def test_release_takes_no_longer_than_two_seconds_whatever_hangs(world: World) -> None:
     gate = threading.Event()
-    world.actuation.add(hook("hang", gate.wait, restore=lambda: None))
+    world.actuation.ladder.add(hook("hang", gate.wait, restore=lambda: None))
     world.actuation.knobs.create("k", minimum=0, maximum=9, on_change=lambda v: gate.wait())
     world.pressed(960, Level.EMERGENCY)
     world.tick(memory=0.5)
@@ -311,7 +335,7 @@ def _timed(work: Callable[[], object]) -> float:
 def test_in_a_forked_child_everything_is_inert(world: World) -> None:
     knob = world.actuation.knobs.create("batch", minimum=1, maximum=32)
     step = Step()
-    world.actuation.add(step)
+    world.actuation.ladder.add(step)
     world.pressed(900)
     world.tick(memory=0.5)
     world.calm()
@@ -347,8 +371,8 @@ def test_with_real_memory_a_hook_that_frees_works_and_one_that_lies_does_not() -
     block = [bytearray(b"x" * (120 * 2**20))]
     limit = resident() / 0.9
     actuation = Actuation(clock, "degrade", ((MEMORY, limit),))
-    actuation.add(hook("liar", lambda: "freed it all", cost=0.1, expected=500.0))
-    actuation.add(hook("cache", block.clear, cost=0.2, expected=100.0))
+    actuation.ladder.add(hook("liar", lambda: "freed it all", cost=0.1, expected=500.0))
+    actuation.ladder.add(hook("cache", block.clear, cost=0.2, expected=100.0))
     found: dict[str, ActionReport] = {}
 
     def tick() -> bool:

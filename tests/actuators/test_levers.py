@@ -43,7 +43,7 @@ def test_every_lever_of_the_table_holds_its_resource(resource: str) -> None:
             continue
         else:
             assert lever == "trim"
-            assert "memory_trim" in {actuator.name for actuator in one._actuation._actuators}
+            assert "memory_trim" in {actuator.name for actuator in one._actuation.ladder._actuators}
             continue
         assert held(one), f"{lever} does not hold {resource}"
 

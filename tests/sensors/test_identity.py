@@ -48,5 +48,5 @@ def test_a_line_that_is_not_as_documented_tells_nothing(tmp_path: Path) -> None:
 
 
 def test_without_proc_nothing_has_ended(tmp_path: Path) -> None:
-    with pytest.raises(SensorFault, match="is not there"):
+    with pytest.raises(SensorFault, match="does not exist"):
         start_of(f"{tmp_path}/none", 7)

@@ -2,41 +2,49 @@
 
 Two seams: the decision's **allocations** move what is proportional (knobs, the pace of
 admission), the **levels** of the limits call for what is discrete (trim, hooks),
-which the planner chooses. Everything that may take time runs on action threads.
-Kernel and device limits are not among what is done here, and `holds` says so.
+which the planner chooses. Everything that may take time runs on action threads. What the
+kernel holds is in `enforcement`; limits of devices are not set, and `holds` says so.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.admission import AdmissionGate
-from amptalk.actuators.amounts import resource_name
 from amptalk.actuators.announcements import AnnouncementBook
-from amptalk.actuators.contract import Actuator
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
+from amptalk.actuators.ladder import Ladder
 from amptalk.actuators.memory import MemoryTrim
-from amptalk.actuators.planner import need_of, plan
 from amptalk.actuators.runner import ActionRunner
-from amptalk.actuators.verdicts import Measure, Measurement
+from amptalk.actuators.verdicts import measure_of
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Decision
-from amptalk.model.errors import ConfigurationError
-from amptalk.model.level import Level, LimitState
+from amptalk.model.level import LimitState
 from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
 
-RELEASE_SECONDS = 2.0
+if TYPE_CHECKING:
+    from amptalk.actuators.enforcement import Enforcement
+
+RELEASE_SECONDS = 3.0
 """`release` takes no longer, whatever hangs."""
+BEGIN_SECONDS = 2.0
+"""`begin` takes no longer, whatever hangs."""
 
 _SAVING = 5.0
 """Seconds after which writing what was learned counts as hanging."""
 
+DEVICES = (
+    "handling 'enforce': limits of devices (GPU power, clocks, frequency) are not set by this "
+    "version"
+)
 _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
 
@@ -49,7 +57,8 @@ class Actuation:
     """Everything a manager acts with.
 
     `handling` is `observe` (nothing is done, admission passes everything), `degrade`
-    (own-process, reversible steps) or `enforce` (does the same; see `holds`).
+    (own-process, reversible steps) or `enforce` (the kernel holds limits too, of `scope`
+    "application" alone, from `begin` to `release`).
     """
 
     def __init__(
@@ -63,17 +72,18 @@ class Actuation:
         family_memory_mb: Callable[[], float] = _unknown,
         cores: Callable[[], float] = _unknown,
         learned: str | None = None,
+        scope: str = "application",
     ) -> None:
         self._clock = clock
         self._handling = handling
         self.acting = handling != "observe"
         """False when decisions are only made, not carried out."""
         self._limits = tuple(limits)
-        self._actuators: tuple[Actuator, ...] = ()
-        self._applied: set[Actuator] = set()
         self.runner = ActionRunner(clock)
         """Calls things off the tick."""
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
+        self.ladder = Ladder(self.runner, self._resources)
+        """Steps that the levels call for."""
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
         self.jobs = Jobs(clock, family_memory_mb, learned, cores)
@@ -86,19 +96,29 @@ class Actuation:
             on_refuse=on_refuse,
         )
         if any(resource.name == MemoryTrim.resource for resource, _ in self._limits):
-            self.add(MemoryTrim(clock, own_memory_mb))
+            self.ladder.add(MemoryTrim(clock, own_memory_mb))
+        self.enforcement: Enforcement | None = None
+        """What the kernel holds; `None` unless handling is `enforce`."""
+        if handling == "enforce" and scope == "application":
+            from amptalk.actuators.enforcement import Enforcement
 
-    def add(self, actuator: Actuator) -> None:
-        """Make an actuator available.
+            self.enforcement = Enforcement(clock, self._limits, cores=cores)
+            for step in self.enforcement.steps:
+                self.ladder.add(step)
 
-        Raises `ConfigurationError` for a name taken already and an unknown resource.
-        """
-        resource_name(actuator.resource, self._resources, f"actuator {actuator.name!r}")
-        if any(known.name == actuator.name for known in self._actuators):
-            raise ConfigurationError(
-                f"an actuator named {actuator.name!r} exists already: use another name"
-            )
-        self._actuators = (*self._actuators, actuator)
+    def begin(self) -> None:
+        """Have the kernel hold what it shall; waits 2 s at most. Does nothing otherwise."""
+        enforcement = self.enforcement
+        if enforcement is None:
+            return
+        done = threading.Event()
+
+        def begin() -> None:
+            enforcement.begin()
+            done.set()
+
+        if self.runner.call("enforcement", begin, BEGIN_SECONDS) is not None:
+            done.wait(BEGIN_SECONDS)
 
     def watch(self, resource: Resource, limit: float) -> None:
         """Act on a limit that was declared later, a signal's: knobs and hooks may name it."""
@@ -110,30 +130,20 @@ class Actuation:
         self._resources.discard(resource.name)
         self._limits = tuple([pair for pair in self._limits if pair[0] != resource])
 
-    def hook(
-        self,
-        name: str,
-        release: Callable[..., object],
-        *,
-        resource: str = "memory",
-        level: Level = Level.ELEVATED,
-        restore: Callable[[], object] | None = None,
-        expected: float | None = None,
-        cost: float = 0.1,
-    ) -> None:
-        """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
+    def child(self, process: Any, *, priority: int = 0) -> None:
+        """Say how important a child process is to what is left when memory runs out.
 
-        `expected` is how much it gives back in the resource's unit, `cost` the loss of
-        work, 0-1. What it returns does not count: the effect is measured. `release(need)`
-        is told how much is wanted, when it takes an argument. Raises `ConfigurationError`
-        for a name taken already or a value out of range.
+        `process` is a pid, or has one (`Popen`, `multiprocessing.Process`). With handling
+        `enforce` the kernel, when it must kill, takes the lowest `priority` first and never this
+        process before a declared child; below 0 the child is in the background and may be paused.
+        Otherwise nothing comes of it. Raises `ConfigurationError` for what is no living child.
         """
-        from amptalk.actuators.hooks import Hook
-
-        self.add(
-            Hook(name, release, resource=resource, level=level, restore=restore,
-                 expected=expected, cost=cost)
-        )  # fmt: skip
+        enforcement = self.enforcement
+        if enforcement is None:
+            return
+        enforcement.children.declare(process, priority=priority)
+        if enforcement.active:
+            self.runner.call("victims", enforcement.order, BEGIN_SECONDS)
 
     def announced(self, sample: Sample) -> tuple[Announcement, ...]:
         """Demand that is known to come and that the sample does not show yet.
@@ -161,14 +171,13 @@ class Actuation:
         knobs.apply(decision, limits, now, sample.time)
         reports: list[ActionReport] = []
         if knobs.pending or runner.busy:
-            measure = _measure(sample, limits)
+            measure = measure_of(sample, limits)
             reports += runner.poll(now, measure)
             reports += knobs.settle(now, sample.time, measure)
-        for state in limits:
-            if state.level:
-                self._step(state, now, sample.time)
-        if self._applied:
-            self._restore(limits, now, sample.time)
+        self.ladder.tick(limits, now, sample.time)
+        if self.enforcement is not None:
+            self.enforcement.tick(now, decision, runner.call)
+            reports += self.enforcement.reports()
         return tuple(reports) if reports else _NO_REPORTS
 
     def holds(self) -> tuple[str, ...]:
@@ -180,10 +189,7 @@ class Actuation:
             return ()
         sentences = []
         if self._handling == "enforce" and self._limits:
-            sentences.append(
-                "handling 'enforce': limits of the kernel (memory.max, cpu.max) and of devices "
-                "(GPU power, frequency) are not set by this version; it acts like 'degrade'"
-            )
+            sentences += self._enforced()
         loose = [
             _name(resource, limit)
             for resource, limit in self._limits
@@ -199,19 +205,20 @@ class Actuation:
     def release(self) -> None:
         """Let go of everything: knobs to their maximum, hooks restored, threads ended.
 
-        Takes 2 s at most; what hangs longer is left behind on its daemon thread. Acting
+        Takes 3 s at most; what hangs longer is left behind on its daemon thread. Acting
         starts anew with the next `carry_out`.
         """
         self.admission.release()
         with suppress(OSError):  # the disk may be full or gone; what was learned is then lost
             self.jobs.save()
         self.runner.forget_steps()
-        self.runner.threads.stop(RELEASE_SECONDS / 2)
+        self.runner.threads.stop(RELEASE_SECONDS / 3)
         self.knobs.release()
-        for actuator in self._applied:
-            self.runner.call(actuator.name, actuator.undo, actuator.deadline)
-        self._applied.clear()
-        self.runner.threads.stop(RELEASE_SECONDS / 2)
+        self.ladder.release()
+        self.runner.threads.stop(RELEASE_SECONDS / 3)
+        if self.enforcement is not None:  # also what a step that hangs still holds
+            self.runner.call("enforcement", self.enforcement.end, RELEASE_SECONDS / 3)
+            self.runner.threads.stop(RELEASE_SECONDS / 3)
 
     def freeze(self) -> None:
         """Become inert in a forked child: knobs stay, admission passes with one warning."""
@@ -220,62 +227,25 @@ class Actuation:
         self.knobs.freeze()
         self.admission.freeze()
         self.announcements.freeze()
+        if self.enforcement is not None:
+            self.enforcement.forget()
 
-    # -- levels -----------------------------------------------------------------------
-
-    def _step(self, state: LimitState, now: float, wall: float) -> None:
-        """Start what the planner chooses for one limit above normal."""
-        if state.blind or math.isnan(state.value):
-            return
-        name, runner = state.resource.name, self.runner
-        candidates = [
-            actuator
-            for actuator in self._actuators
-            if actuator.resource == name
-            and actuator.level <= state.level
-            and runner.unavailable(actuator, now) is None
-        ]
-        if not candidates:
-            return
-        seconds = state.time_to_limit if state.time_to_limit > 0 else math.inf
-        need = need_of(state)
-        chosen = plan(need, state.level, candidates, runner.learned, runner.in_flight, seconds)
-        for actuator in chosen:
-            if runner.start(actuator, need, state, now, wall):
-                self._applied.add(actuator)
-
-    def _restore(self, limits: tuple[LimitState, ...], now: float, wall: float) -> None:
-        """Undo what was applied for limits whose level is normal again."""
-        normal = {s.resource.name: s for s in limits if s.level is Level.NORMAL and not s.blind}
-        for actuator in tuple(self._applied):
-            state = normal.get(actuator.resource)
-            if state is not None and self.runner.undo(actuator, state, now, wall):
-                self._applied.discard(actuator)
+    def _enforced(self) -> list[str]:
+        """What is said of limits that the kernel holds or does not."""
+        if self.enforcement is None:
+            return [
+                "handling 'enforce': the kernel holds limits of scope 'application' alone; with "
+                "another scope it acts like 'degrade'"
+            ]
+        return [*self.enforcement.sentences(), DEVICES]
 
     def _can_hold(self, resource: Resource) -> bool:
-        """Whether a knob, a hook or admission acts on a resource."""
+        """Whether a knob, a hook, admission or the kernel acts on a resource."""
         if self.knobs.holding(resource.name) or self.admission.used:
             return True
-        return any(
-            actuator.resource == resource.name and not isinstance(actuator, MemoryTrim)
-            for actuator in self._actuators
-        )
-
-
-def _measure(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
-    """Measurements of one tick by resource name, with the time they were made."""
-
-    def measure(resource: str) -> Measurement:
-        for state in limits:
-            if state.resource.name != resource:
-                continue
-            origin = sample.provenance.get(state.resource.field)
-            if origin is not None and not origin.renewed:
-                return Measurement(state.value, origin.measured_at)
-            return Measurement(state.value, sample.monotonic if state.fresh else -math.inf)
-        return Measurement(math.nan, -math.inf)
-
-    return measure
+        if self.enforcement is not None and self.enforcement.holds(resource.name):
+            return True
+        return self.ladder.can_hold(resource.name)
 
 
 def _name(resource: Resource, limit: float) -> str:

@@ -30,6 +30,8 @@ class Actuator(ABC):
     """Seconds after `apply` until its effect shows in a measurement."""
     expected: float | None = None
     """How much it gives back, in the resource's unit; `None` when unknown."""
+    can_hold: bool = True
+    """Whether it can bring the resource below its limit; false for what only eases it."""
     deadline: float = 2.0
     """Seconds that `apply` or `undo` may take."""
     measured: tuple[float, float] | None = None

@@ -1,7 +1,7 @@
 """Which levers can hold which limit: what an application can register, and what acts without it.
 
-The table is what the code does today, and a test holds it to that. Kernel and device limits are
-not in it, because `actuation` sets none; it says so at start.
+The table is what the code does today, and a test holds it to that. What the kernel can hold
+depends on the machine and is not in it: `enforcement` says so at start.
 """
 
 from __future__ import annotations

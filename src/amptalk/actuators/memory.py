@@ -47,6 +47,7 @@ class MemoryTrim(Actuator):
     name = "memory_trim"
     resource = "memory"
     level = Level.CRITICAL
+    can_hold = False
     deadline = 5.0
 
     def __init__(self, clock: Clock, own_memory_mb: Callable[[], float]) -> None:

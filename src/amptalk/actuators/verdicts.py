@@ -18,7 +18,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from amptalk.model.action import Verdict
+from amptalk.model.level import LimitState
 from amptalk.model.resource import BUILT_IN, Resource
+from amptalk.model.sample import Sample
 
 STRIKES = 2
 """Failures in a row that put an actuator into quarantine."""
@@ -39,6 +41,22 @@ class Measurement(NamedTuple):
 
 Measure = Callable[[str], Measurement]
 """Gives the newest measurement of a resource by name."""
+
+
+def measure_of(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
+    """Measurements of one tick by resource name, with the time they were made."""
+
+    def measure(resource: str) -> Measurement:
+        for state in limits:
+            if state.resource.name != resource:
+                continue
+            origin = sample.provenance.get(state.resource.field)
+            if origin is not None and not origin.renewed:
+                return Measurement(state.value, origin.measured_at)
+            return Measurement(state.value, sample.monotonic if state.fresh else -math.inf)
+        return Measurement(math.nan, -math.inf)
+
+    return measure
 
 
 def smallest_change(resource: Resource, limit: float) -> float:

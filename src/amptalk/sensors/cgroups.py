@@ -9,6 +9,9 @@ The root of a hierarchy stands for the whole machine and is not a group of one's
 known by its files, not by its path: inside a cgroup namespace (docker) the path is "/" too.
 Limits are not read here (`container`).
 
+A group that was made to hold the limits of this very process (`own_group_name`) does not count as
+its container: its limits are a share of what the group around it may have.
+
 Formats: cgroups(7), Documentation/admin-guide/cgroup-v2.rst, mountinfo in proc.rst.
 """
 
@@ -19,6 +22,14 @@ from typing import NamedTuple
 
 from amptalk.sensors.files import SensorFault, exists, garbled, read_once, unescaped
 from amptalk.sensors.roots import Roots
+
+OURS = "amptalk-"
+"""How the name of every control group begins that this program makes."""
+
+
+def own_group_name(pid: int, start: int) -> str:
+    """Name of the group that a process makes for itself, unlike that of any other of this boot."""
+    return f"{OURS}{pid}-{start}"
 
 
 class NoGroup(SensorFault):
@@ -81,17 +92,25 @@ def find_group(roots: Roots, pid: int, controller: str, proof: tuple[str, str]) 
         if controller in controllers:
             for mount in mounts:
                 if mount.version == 1 and controller in mount.options:
-                    group = _nearest(Group(1, folder_of(mount, path), mount.folder), proof[0])
+                    folder = outside(folder_of(mount, path), pid)
+                    group = _nearest(Group(1, folder, mount.folder), proof[0])
                     if group is not None:
                         return _own(group, controller)
     for controllers, path in lines:
         if controllers == frozenset({""}):
             for mount in mounts:
                 if mount.version == 2:
-                    group = _nearest(Group(2, folder_of(mount, path), mount.folder), proof[1])
+                    folder = outside(folder_of(mount, path), pid)
+                    group = _nearest(Group(2, folder, mount.folder), proof[1])
                     if group is not None:
                         return _own(group, controller)
     raise _absent(roots, pid, controller, mounts)
+
+
+def outside(folder: str, pid: int) -> str:
+    """The folder, or the one around it when it is the group that process `pid` made for itself."""
+    around, _, name = folder.rpartition("/")
+    return around if name.startswith(f"{OURS}{pid}-") else folder
 
 
 def _own(group: Group, controller: str) -> Group:

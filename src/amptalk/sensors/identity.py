@@ -37,12 +37,10 @@ def start_of(proc: str, pid: int) -> int | None:
     path = f"{proc}/{pid}/stat"
     try:
         data = read_once(path, _PAGE)
-    except SensorFault as fault:
-        if os.path.isdir(f"{proc}/{pid}"):
-            raise
-        if os.path.isdir(proc):
+    except SensorFault:
+        if os.path.isdir(proc) and not os.path.isdir(f"{proc}/{pid}"):
             return None
-        raise SensorFault(f"{proc} is not there: {fault.reason}") from None
+        raise
     words = data[data.rfind(b")") + 1 :].split()
     if len(words) < 20 or not is_number(words[19]):
         raise garbled(path, "fewer or other fields than proc(5) lists")

@@ -140,6 +140,13 @@ def descendants_by_scan(proc: str, root: int, excluded: frozenset[int]) -> list[
     return queue[1:]
 
 
+def family(proc: str, root: int, excluded: frozenset[int]) -> list[int]:
+    """A process and every descendant by the means that this kernel has. Raises `SensorFault`."""
+    if has_children_files(proc, root):
+        return [root, *descendants_by_children(proc, root, excluded)]
+    return [root, *descendants_by_scan(proc, root, excluded)]
+
+
 class Rollup(NamedTuple):
     """Memory of one process with shared pages divided among their users; KiB.
 

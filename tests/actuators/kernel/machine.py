@@ -32,7 +32,8 @@ V1 = {
 }  # fmt: skip
 V2 = {
     "memory": {"memory.max": "max", "memory.high": "max", "memory.current": "0",
-               "memory.reclaim": "", "memory.stat": "inactive_file 0\n"},
+               "memory.reclaim": "", "memory.pressure": "full avg10=0.00 avg60=0.00 total=0\n",
+               "memory.stat": "inactive_file 0\nactive_file 0\npgscan 0\npgsteal 0\n"},
     "cpu": {"cpu.max": "max 100000", "cpu.weight": "100"},
     "pids": {"pids.max": "max", "pids.current": "1"},
 }  # fmt: skip
@@ -65,6 +66,8 @@ class Machine:
         self.log: list[tuple[str, str]] = []
         """Every successful change: what and where."""
         self._open: dict[int, tuple[str, int]] = {}
+        self.family: list[int] = []
+        """The application's processes, its own first."""
         self.put("proc/sys/kernel/random/boot_id", BOOT + "\n")
         (root / "proc/self/ns").mkdir(parents=True)
         os.symlink("pid:[1]", root / "proc/self/ns/pid")
@@ -77,6 +80,7 @@ class Machine:
             for name in V2:
                 self._add(self.home, name)
             (self.home / "cgroup.controllers").write_text("cpu memory pids\n")
+            (self.top / "cgroup.subtree_control").write_text("cpu memory pids\n")
             mounts.append("30 20 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
             lines.append("0::/unit\n")
         else:
@@ -88,11 +92,16 @@ class Machine:
                 self.make(folder / "unit")
                 lines.append(f"{number}:{name}:/unit\n")
             self.home = self.top / "memory/unit"
+        self.swap(0)
         self.put("proc/self/mountinfo", "".join(mounts))
         self._lines = "".join(lines)
         self.process(PID, START)
 
     # -- what is there ------------------------------------------------------
+
+    def swap(self, mb: int) -> None:
+        """Have swap, all of it free."""
+        self.put("proc/meminfo", f"SwapTotal: {mb * 1024} kB\nSwapFree: {mb * 1024} kB\n")
 
     def put(self, path: str, text: str) -> None:
         target = self.root / path
@@ -102,7 +111,9 @@ class Machine:
     def process(
         self, pid: int, start: int = START, *, parent: int = 1, children: tuple[int, ...] = ()
     ) -> None:
-        """A process in the groups of `unit`, or those of its parent."""
+        """A process in the groups of `unit`; a child of the application is one of the family."""
+        if pid == PID or parent in self.family:
+            self.family.append(pid)
         self.put(f"proc/{pid}/stat", f"{pid} (a) S {parent} " + "0 " * 17 + f"{start} 0 0\n")
         self.put(f"proc/{pid}/cgroup", self._lines)
         self.put(f"proc/{pid}/oom_score_adj", "0\n")
@@ -114,6 +125,7 @@ class Machine:
     def end(self, pid: int) -> None:
         """Let a process end."""
         shutil.rmtree(self.root / f"proc/{pid}")
+        self.family = [one for one in self.family if one != pid]
         for members in self.top.rglob("cgroup.procs"):
             self._without(members, str(pid))
 
@@ -238,6 +250,8 @@ class Machine:
             path.write_text(f"{_page(text)}\n")
         elif path.name not in {"memory.reclaim", "memory.force_empty"}:
             path.write_text(text + "\n")
+            if path.name == "cgroup.freeze":
+                (path.parent / "cgroup.events").write_text(f"populated 1\nfrozen {text}\n")
 
     def _move(self, path: Path, pid: str) -> None:
         if not (self.root / f"proc/{pid}").exists():

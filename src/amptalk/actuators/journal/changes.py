@@ -10,11 +10,10 @@ import json
 from typing import Any, NamedTuple
 
 from amptalk.model.errors import JournalError
+from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.identity import Identity
 
 VALUE, GROUP, CONTROLLERS = "value", "group", "controllers"
-OURS = "amptalk-"
-"""How the name of every control group begins that we make."""
 GROUP_FILES = frozenset({
     "memory.max", "memory.high", "memory.limit_in_bytes", "cpu.max", "cpu.cfs_quota_us",
     "cpu.cfs_period_us", "cpu.weight", "cpu.shares", "pids.max", "cgroup.freeze", "freezer.state",

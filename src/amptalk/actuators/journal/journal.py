@@ -20,7 +20,14 @@ class Journal:
         self._folder = folder
         self.owner = owner
         self._lock = threading.Lock()
-        self._last = 0
+        self._last = self._highest()
+
+    def _highest(self) -> int:
+        """The last number that is taken, by what could not be undone before."""
+        mine = f"{self.owner.pid}-{self.owner.start}-"
+        numbers = [name[len(mine) :].partition(".")[0] for name in self._folder.names()
+                   if name.startswith(mine)]  # fmt: skip
+        return max((int(number) for number in numbers if number.isdigit()), default=0)
 
     def note(self, change: Change) -> Entry:
         """Write a change down, before it is made."""

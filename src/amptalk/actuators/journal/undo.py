@@ -11,8 +11,9 @@ import time
 from enum import Enum
 from typing import NamedTuple
 
-from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, OURS, Change
+from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, Change
 from amptalk.actuators.kernel.writing import Refused, read, remove_folder, same, write
+from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.files import SensorFault, exists, listing
 from amptalk.sensors.identity import start_of
 

@@ -10,7 +10,7 @@ import errno
 import os
 
 from amptalk.model.errors import ActionError
-from amptalk.sensors.files import SensorFault, read_text
+from amptalk.sensors.files import SensorFault, read_once
 
 _WRITING = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """O_NONBLOCK: a new kernel (6.16) then sets `memory.max` without reclaiming or killing first."""
@@ -58,11 +58,14 @@ def written(path: str, text: str) -> str:
 
 
 def read(path: str) -> str:
-    """What a kernel file holds. Raises `Refused`."""
+    """What a kernel file holds; whole, since it may be written back one day. Raises `Refused`."""
     try:
-        return read_text(path)
+        data = read_once(path)
     except SensorFault as fault:
         raise Refused(fault.reason, fault.number) from None
+    if data and not data.endswith(b"\n"):
+        raise Refused(f"{path} could not be read whole: it ends with {data[-20:]!r}", errno.EIO)
+    return data.decode("utf-8", "replace").strip()
 
 
 def make_folder(path: str) -> None:

@@ -1,0 +1,277 @@
+"""With `enforce` the kernel holds the limits from start to stop, and what it does not is told."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amptalk.actuators.enforcement import LOOKED_AT, Enforcement
+from amptalk.actuators.journal.folder import JournalFolder
+from amptalk.actuators.journal.restore import restore
+from amptalk.clock import VirtualClock
+from amptalk.model.action import Verdict
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY, POWER, TEMPERATURE, Resource
+from tests.actuators.kernel.machine import PID, Fault, Machine, machine
+from tests.actuators.support import decision
+
+__all__ = ["machine"]
+
+CHILD = 77
+BOTH = ((MEMORY, 1000.0), (CPU, 50.0))
+
+
+class World:
+    """Enforcement on the made-up kernel; calls run at once."""
+
+    def __init__(
+        self, machine: Machine, path: Path, limits: tuple[tuple[Resource, float], ...] = BOTH
+    ) -> None:
+        self.machine = machine
+        self.clock = VirtualClock()
+        machine.process(CHILD, parent=PID)
+        self.listing((CHILD,))
+        self.path = str(path / "run")
+        self.calls: list[str] = []
+        self.limits = limits
+        self.enforcement = self.another()
+
+    def another(self) -> Enforcement:
+        return Enforcement(
+            self.clock, self.limits, cores=lambda: 4.0, roots=self.machine.roots, pid=PID,
+            folder=self.path,
+        )  # fmt: skip
+
+    def listing(self, children: tuple[int, ...]) -> None:
+        listed = "".join(f"{child} " for child in children)
+        self.machine.put(f"proc/{PID}/task/{PID}/children", listed)
+
+    def tick(self, **shares: float) -> None:
+        self.clock.advance(1.0)
+
+        def run(key: str, function: object, _deadline: float) -> None:
+            self.calls.append(key)
+            assert callable(function)
+            function()
+
+        self.enforcement.tick(self.clock.monotonic(), decision(**shares), run)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        return {report.action: report.verdict for report in self.enforcement.reports()}
+
+    def file(self, controller: str, v1: str, v2: str) -> Path:
+        two = self.machine.version == 2
+        home = self.machine.home if two else self.machine.top / controller / "unit"
+        return home / f"amptalk-{PID}-1000" / (v2 if two else v1)
+
+    def quota(self) -> str:
+        return self.file("cpu", "cpu.cfs_quota_us", "cpu.max").read_text().split()[0]
+
+
+@pytest.fixture
+def world(machine: Machine, tmp_path: Path) -> Iterator[World]:
+    made = World(machine, tmp_path)
+    yield made
+    made.enforcement.forget()
+
+
+def test_from_start_to_stop_the_kernel_holds_the_limits(world: World) -> None:
+    assert (
+        "from start to stop the kernel is asked to hold: memory, cpu"
+        in (world.enforcement.sentences()[0])
+    )
+    world.enforcement.begin()
+    memory, cpu = world.enforcement.sentences()
+    assert "the kernel holds memory: " in memory
+    assert "the kernel holds cpu: " in cpu
+    assert world.enforcement.holds("memory")
+    assert world.enforcement.holds("cpu")
+    assert world.verdicts() == {"memory_cap": Verdict.WORKED, "cpu_quota": Verdict.WORKED}
+    members = world.file("memory", "cgroup.procs", "cgroup.procs").read_text().split()
+    assert members == [str(PID), str(CHILD)]
+    world.enforcement.end()
+    assert not world.enforcement.holds("memory")
+    assert world.machine.groups() == []
+    assert JournalFolder(world.path, create=False).names() == []
+    world.enforcement.end()
+
+
+def test_it_may_begin_again(world: World) -> None:
+    for _ in range(2):
+        world.enforcement.begin()
+        world.enforcement.begin()
+        assert world.enforcement.holds("memory")
+        world.enforcement.end()
+        assert world.machine.groups() == []
+
+
+def test_one_manager_of_a_process_enforces_at_a_time(world: World) -> None:
+    world.enforcement.begin()
+    second = world.another()
+    second.begin()
+    assert "another one of this process enforces" in second.sentences()[0]
+    second.end()
+    assert world.enforcement.holds("memory")
+    assert world.machine.groups()
+    world.enforcement.end()
+    second.begin()
+    assert second.holds("memory")
+    second.end()
+
+
+def test_what_one_limit_is_refused_the_other_gets(world: World) -> None:
+    world.machine.faults["memory.max" if world.machine.version == 2 else "limit_in_bytes"] = Fault(
+        errno.EACCES
+    )
+    world.enforcement.begin()
+    refused, held = world.enforcement.sentences()
+    assert "the kernel does not hold memory: " in refused
+    assert "may not be written by this user" in refused
+    assert "holds cpu" in held
+    assert world.verdicts() == {"memory_cap": Verdict.DENIED, "cpu_quota": Verdict.WORKED}
+    assert not world.enforcement.holds("memory")
+
+
+def test_without_a_journal_nothing_is_changed(world: World) -> None:
+    Path(world.path).mkdir()
+    Path(world.path).chmod(0o777)
+    before = list(world.machine.log)
+    world.enforcement.begin()
+    (sentence,) = world.enforcement.sentences()
+    assert "the kernel holds no limit: " in sentence
+    assert "chmod go-w" in sentence
+    assert world.machine.log == before
+
+
+def test_what_an_ended_owner_left_is_undone_at_the_start(world: World) -> None:
+    world.enforcement.begin()
+    world.enforcement.forget()  # killed
+    world.machine.end(PID)
+    world.machine.process(PID, 5000)
+    world.listing((CHILD,))
+    second = world.another()
+    second.begin()
+    text = "\n".join(second.sentences())
+    assert "undone what was left behind: " in text
+    assert set(world.machine.groups()) == {f"amptalk-{PID}-5000"}
+    second.end()
+    assert world.machine.groups() == []
+
+
+def test_a_program_that_was_replaced_by_exec_finds_what_it_left(world: World) -> None:
+    world.enforcement.begin()
+    world.enforcement.forget()
+    second = world.another()  # the same process, which knows of nothing
+    second.begin()
+    assert second.holds("memory")
+    second.end()
+    assert world.machine.groups() == []
+    assert JournalFolder(world.path, create=False).names() == []
+
+
+def test_a_limit_that_somebody_else_changed_is_told_and_left(world: World) -> None:
+    world.enforcement.begin()
+    world.enforcement.reports()
+    file = world.file("memory", "memory.limit_in_bytes", "memory.max")
+    file.write_text("1\n")
+    for _ in range(int(LOOKED_AT) + 1):
+        world.tick()
+    assert world.verdicts() == {"memory_cap": Verdict.NO_EFFECT}
+    assert not world.enforcement.holds("memory")
+    assert file.read_text() == "1\n"
+
+
+def test_the_quota_follows_power_and_temperature_down_and_back(world: World) -> None:
+    world.enforcement.begin()
+    full = world.quota()
+    world.tick(power=0.3, temperature=0.2, cpu=0.1)
+    assert int(world.quota()) == int(0.2 * 4 * 20_000)
+    world.tick(power=0.3, temperature=0.23)
+    assert int(world.quota()) == int(0.2 * 4 * 20_000), "too small a step to be followed"
+    world.tick(power=1.0, temperature=1.0)
+    assert world.quota() == full
+
+
+def test_with_power_alone_there_is_a_quota_only_while_it_is_needed(world: World) -> None:
+    world.limits = ((POWER, 10.0),)
+    world.enforcement = world.another()
+    world.enforcement.begin()
+    assert world.machine.groups() == []
+    world.tick(power=0.5)
+    assert int(world.quota()) == 40_000
+    assert world.verdicts() == {"cpu_quota": Verdict.WORKED}
+    world.tick(power=1.0)
+    assert world.machine.groups() == []
+    assert not world.enforcement.holds("power"), "what it comes to is for measurement to tell"
+
+
+def test_a_share_that_cannot_be_followed_is_told_once(world: World) -> None:
+    world.limits = ((TEMPERATURE, 80.0),)
+    world.enforcement = world.another()
+    world.enforcement.begin()
+    machine = world.machine
+    machine.faults["cpu.max" if machine.version == 2 else "cpu.cfs_quota_us"] = Fault(errno.EACCES)
+    world.tick(temperature=0.5)
+    assert world.verdicts() == {"cpu_quota": Verdict.DENIED}
+    world.tick(temperature=0.5)
+    assert world.verdicts() == {}
+
+
+def test_a_limit_of_nothing_that_the_kernel_knows_asks_for_nothing(world: World) -> None:
+    world.limits = ((GPU_MEMORY, 500.0),)
+    world.enforcement = world.another()
+    world.enforcement.begin()
+    world.tick()
+    assert world.machine.groups() == []
+    assert not world.enforcement.steps
+
+
+def test_children_are_ordered_from_the_start_on(world: World) -> None:
+    world.enforcement.children.declare(CHILD, priority=3)
+    world.enforcement.begin()
+    score = Path(world.machine.roots.proc) / str(CHILD) / "oom_score_adj"
+    assert int(score.read_text()) == 500
+    world.enforcement.end()
+    assert int(score.read_text()) == 0
+
+
+def test_steps_are_for_the_time_between(world: World) -> None:
+    assert all(step.available() for step in world.enforcement.steps)
+    world.enforcement.begin()
+    weight = next(step for step in world.enforcement.steps if step.name == "cpu_weight")
+    assert weight.available() is None
+    weight.apply(1.0)
+    world.enforcement.end()
+    assert weight.available() == "enforcement is not on"
+    weight.undo()
+
+
+def test_a_forks_child_undoes_nothing(world: World) -> None:
+    world.enforcement.begin()
+    world.enforcement.forget()
+    world.enforcement.end()
+    world.tick(power=0.1)
+    assert world.machine.groups()
+    assert world.calls == []
+
+
+def test_a_kernel_that_hangs_at_the_end_leaves_it_in_the_journal(world: World) -> None:
+    world.enforcement.begin()
+    answer = threading.Event()
+    name = "memory.max" if world.machine.version == 2 else "memory.limit_in_bytes"
+    world.machine.faults[name] = Fault(hangs=answer)
+    world.enforcement.end()
+    assert "the kernel does not answer" in "\n".join(world.enforcement.sentences())
+    folder = JournalFolder(world.path, create=False)
+    assert len(folder.names()) == 1
+    answer.set()
+    world.machine.faults.clear()
+    for thread in threading.enumerate():
+        if thread.name == "amptalk-restore":
+            thread.join(20.0)
+    world.machine.end(PID)
+    restore(folder, world.machine.roots.proc)
+    assert folder.names() == []

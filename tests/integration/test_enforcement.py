@@ -1,0 +1,204 @@
+"""The kernel holds limits of a real application, on the groups that this machine has.
+
+Skipped with the reason where this user may not make control groups.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from amptalk.actuators.journal.folder import ELSEWHERE, JournalFolder
+from amptalk.actuators.journal.journal import Journal
+from amptalk.actuators.kernel.contract import Hold
+from amptalk.actuators.kernel.own_groups import OwnGroups
+from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground
+from amptalk.cli.main import main
+from amptalk.sensors.identity import identity_of
+from amptalk.sensors.roots import Roots
+from tests.helpers import eventually
+from tests.integration.enforcing import gone, groups_of, program, said, why_not
+
+WHY_NOT = why_not("memory", "cpu")
+grouped = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
+
+HOG = """
+import os, signal, subprocess, sys, time
+from amptalk import create_resource_manager
+from amptalk.sensors.own import own_memory_mb
+
+hog = '''
+import time
+kept = []
+while len(kept) < 2000:
+    kept.append(bytes([1]) * 2**20)
+    time.sleep(0.001)
+'''
+manager = create_resource_manager(
+    max_memory_mb=own_memory_mb() + 150, monitoring_interval=0.05, handling="enforce")
+with manager:
+    print(manager.notices()[0], flush=True)
+    calm = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = subprocess.Popen([sys.executable, "-c", hog])
+    manager.child(calm, priority=1)
+    manager.child(process, priority=-1)
+    print(process.wait(), flush=True)
+    print(calm.poll(), flush=True)
+    calm.kill()
+    calm.wait()
+    print(max(v.peak for v in manager.violations) if manager.violations else 0, flush=True)
+print("stopped", flush=True)
+"""
+
+
+@grouped
+def test_a_hog_is_killed_at_the_cap_and_those_beside_it_live(tmp_path: Path) -> None:
+    neighbour = os.fork()
+    if neighbour == 0:
+        signal.pause()
+        os._exit(0)
+    try:
+        with program(HOG, tmp_path / "run") as process:
+            assert "the kernel holds memory: " in said(process)
+            assert said(process) == str(-signal.SIGKILL), "the hog"
+            assert said(process) == "None", "the child of a higher priority"
+            said(process)
+            assert said(process) == "stopped"
+            assert process.wait() == 0
+        gone(process.pid)
+        assert os.waitpid(neighbour, os.WNOHANG) == (0, 0)
+        assert JournalFolder(str(tmp_path / "run"), create=False).names() == []
+    finally:
+        os.kill(neighbour, signal.SIGKILL)
+        os.waitpid(neighbour, 0)
+
+
+BUSY = """
+import os, resource, subprocess, sys, time
+from amptalk import create_resource_manager
+
+busy = "import time\\nend = time.monotonic() + 3\\nwhile time.monotonic() < end: pass"
+manager = create_resource_manager(
+    max_cpu_percent=20, monitoring_interval=0.1, handling="enforce")
+with manager:
+    print(manager.notices()[0], flush=True)
+    started = time.monotonic()
+    workers = [subprocess.Popen([sys.executable, "-S", "-c", busy]) for _ in range(3)]
+    for worker in workers:
+        worker.wait()
+    seconds = time.monotonic() - started
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(manager.capacity.cpu_cores, flush=True)
+    print((used.ru_utime + used.ru_stime) / seconds, flush=True)
+"""
+
+
+@grouped
+def test_busy_children_get_no_more_than_the_limit(tmp_path: Path) -> None:
+    with program(BUSY, tmp_path / "run") as process:
+        assert "the kernel holds cpu: " in said(process)
+        cores, used = float(said(process)), float(said(process))
+        assert process.wait() == 0
+    assert cores >= 1.0, "its own quota is not its capacity"
+    assert used <= 0.2 * cores * 1.05
+    gone(process.pid)
+
+
+KILLED = """
+import os, signal, subprocess, sys
+from amptalk import create_resource_manager
+
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+manager = create_resource_manager(max_memory_mb=4000, max_cpu_percent=90, handling="enforce")
+manager.child(child, priority=-1)
+manager.start_monitoring()
+print(child.pid, open(f"/proc/{child.pid}/oom_score_adj").read().strip(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@grouped
+def test_what_a_killed_program_leaves_is_restored_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ELSEWHERE, str(tmp_path / "run"))
+    with program(KILLED, tmp_path / "run") as process:
+        child, score = map(int, said(process).split())
+        assert score > int(Path("/proc/self/oom_score_adj").read_text())
+        assert process.wait() == -signal.SIGKILL
+        assert groups_of(process.pid)
+        around = Path(f"/proc/{child}/cgroup").read_text()
+        assert main(["restore", "--dry-run"]) == 1
+        assert main(["restore"]) == 0
+        assert "processes moved back" in capsys.readouterr().out
+        gone(process.pid)
+        now = Path(f"/proc/{child}/oom_score_adj").read_text()
+        assert now == Path("/proc/self/oom_score_adj").read_text()
+        assert Path(f"/proc/{child}/cgroup").read_text() == Path("/proc/self/cgroup").read_text()
+        assert around != Path("/proc/self/cgroup").read_text()
+
+
+@grouped
+def test_the_next_start_restores_it_too(tmp_path: Path) -> None:
+    with program(KILLED, tmp_path / "run") as killed:
+        said(killed)
+        assert killed.wait() == -signal.SIGKILL
+        with program(HOG, tmp_path / "run") as process:
+            assert "undone what was left behind: " in said(process)
+        gone(killed.pid)
+
+
+def only_version_2(tmp_path: Path, pid: int) -> Roots:
+    """The machine as if no hierarchy of version 1 were mounted."""
+    proc = tmp_path / "proc"
+    (proc / "self/ns").mkdir(parents=True)
+    lines = Path("/proc/self/mountinfo").read_text().splitlines(keepends=True)
+    (proc / "self/mountinfo").write_text("".join(line for line in lines if " cgroup2 " in line))
+    os.symlink(os.readlink("/proc/self/ns/pid"), proc / "self/ns/pid")
+    os.symlink("/proc/sys", proc / "sys")
+    for one in (pid, os.getpid()):
+        os.symlink(f"/proc/{one}", proc / str(one))
+    return Roots(str(proc), "/sys", "/dev")
+
+
+def ticks_of(pid: int) -> int:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(words[11]) + int(words[12])
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_background_processes_stop_and_go_on(tmp_path: Path, version: int) -> None:
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            pass
+    roots = Roots() if version == 1 else only_version_2(tmp_path, pid)
+    folder = JournalFolder(str(tmp_path / "run"), create=True)
+    journal = Journal(folder, identity_of(roots.proc, os.getpid()))
+    groups = OwnGroups(roots, journal, lambda: [os.getpid()])
+    try:
+        hold = Hold(roots, journal, groups, lambda: [os.getpid()], (), lambda: 1.0)
+        step = PauseBackground("cpu", BackgroundPause(lambda: [pid]))
+        step.begin(hold)
+        why = step.available()
+        if why is not None:
+            pytest.skip(why)
+        if groups.place("freezer").version != version:
+            pytest.skip(f"no version {version} freezer is mounted here")
+        step.apply(0.0)
+        still = ticks_of(pid)
+        for _ in range(1000):  # some system calls, while which a running process would run
+            assert os.path.exists("/proc/self/stat")
+        assert ticks_of(pid) == still
+        step.undo()
+        eventually(lambda: ticks_of(pid) > still, "it goes on")
+        assert step.detail.endswith(("cgroup.freeze", "freezer.state"))
+    finally:
+        groups.leave("freezer")
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert folder.names() == []
+    assert groups_of(os.getpid()) == []
