@@ -40,10 +40,12 @@ class World:
         self.enforcement = self.another()
 
     def another(self) -> Enforcement:
-        return Enforcement(
+        made = Enforcement(
             self.clock, self.limits, cores=lambda: 4.0, roots=self.machine.roots, pid=PID,
             folder=self.path,
         )  # fmt: skip
+        made.wanted = True
+        return made
 
     def listing(self, children: tuple[int, ...]) -> None:
         listed = "".join(f"{child} " for child in children)
@@ -106,6 +108,13 @@ def test_it_may_begin_again(world: World) -> None:
         assert world.enforcement.holds("memory")
         world.enforcement.end()
         assert world.machine.groups() == []
+
+
+def test_a_start_that_comes_back_after_the_stop_undoes_itself(world: World) -> None:
+    world.enforcement.wanted = False
+    world.enforcement.begin()
+    assert not world.enforcement.active
+    assert world.machine.groups() == []
 
 
 def test_one_manager_of_a_process_enforces_at_a_time(world: World) -> None:

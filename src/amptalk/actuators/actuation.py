@@ -111,6 +111,7 @@ class Actuation:
         enforcement = self.enforcement
         if enforcement is None:
             return
+        enforcement.wanted = True
         done = threading.Event()
 
         def begin() -> None:
@@ -217,6 +218,7 @@ class Actuation:
         self.ladder.release()
         self.runner.threads.stop(RELEASE_SECONDS / 3)
         if self.enforcement is not None:  # also what a step that hangs still holds
+            self.enforcement.wanted = False
             self.runner.call("enforcement", self.enforcement.end, RELEASE_SECONDS / 3)
             self.runner.threads.stop(RELEASE_SECONDS / 3)
 

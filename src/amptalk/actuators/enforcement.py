@@ -18,31 +18,27 @@ from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.journal import Journal
 from amptalk.actuators.journal.restore import Restored, restore
 from amptalk.actuators.journal.undo import State
-from amptalk.actuators.kernel.contract import GroupStep, Hold, Standing
-from amptalk.actuators.kernel.cpu import CpuQuota, CpuWeight
-from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim
+from amptalk.actuators.kernel.contract import GroupStep, Hold
+from amptalk.actuators.kernel.cpu import CpuWeight
+from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
+from amptalk.actuators.kernel.standing import FOLLOWED, StandingLimits
 from amptalk.actuators.kernel.victims import Children
 from amptalk.clock import Clock
-from amptalk.model.action import ActionReport, Verdict
+from amptalk.model.action import ActionReport
 from amptalk.model.decision import Decision
 from amptalk.model.errors import ActionError
-from amptalk.model.level import Level
 from amptalk.model.resource import Resource
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.identity import identity_of
 from amptalk.sensors.procstat import family
 from amptalk.sensors.roots import Roots
 
-FOLLOWED = ("power", "temperature")
-"""Resources whose allocations the CPU quota follows: CPU time is what the kernel holds of them."""
 LOOKED_AT = 5.0
 """Seconds between looks whether what stands still stands, and between steps of the quota's way."""
 PATIENCE = 2.0
 """Seconds that one call on an action thread may take."""
-_STEP = 0.05
-"""A share that moved by less is not followed."""
 _WATCHED = 1.0
 """Seconds between looks at a brake that is on."""
 
@@ -71,7 +67,6 @@ class Enforcement:
         pid: int | None = None,
         folder: str | None = None,
     ) -> None:
-        self._clock = clock
         self._limits = tuple(limits)
         self._cores = cores
         self._roots = Roots() if roots is None else roots
@@ -80,11 +75,7 @@ class Enforcement:
         self.children = Children(self._roots.proc, self._pid)
         """Child processes by their importance."""
         limited = {resource.name for resource, _ in self._limits}
-        self._quota = CpuQuota() if limited & {"cpu", *FOLLOWED} else None
-        self._standing: tuple[Standing, ...] = (
-            *([MemoryCap()] if "memory" in limited else []),
-            *([self._quota] if self._quota is not None else []),
-        )
+        self._standing = StandingLimits(clock, self._limits)
         self._brake = MemoryBrake()
         pause = BackgroundPause(self.children.background)
         paused = sorted(limited & {"cpu", *FOLLOWED})
@@ -96,11 +87,10 @@ class Enforcement:
         """Steps of the ladder, for the planner; not available until `begin`."""
         self.excluded: frozenset[int] = frozenset()
         """Helper processes that are not part of the application."""
-        self._lock = threading.Lock()
-        self._reports: list[ActionReport] = []
-        asked = ", ".join(standing.resource for standing in self._standing)
+        asked = ", ".join(self._standing.names)
         self._sentences = [f"from start to stop the kernel is asked to hold: {asked or 'nothing'}"]
-        self._held: set[str] = set()
+        self.wanted = False
+        """Whether it should be on: a `begin` that comes back after the stop undoes itself."""
         self._hold: Hold | None = None
         self._folder: JournalFolder | None = None
         self._look_at = self._watch_at = -math.inf
@@ -112,7 +102,7 @@ class Enforcement:
 
     def holds(self, resource: str) -> bool:
         """Whether the kernel holds a limit now."""
-        return resource in self._held
+        return resource in self._standing.held
 
     def sentences(self) -> tuple[str, ...]:
         """What an operator should know of it, as of the last start."""
@@ -120,9 +110,7 @@ class Enforcement:
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
-        with self._lock:
-            taken, self._reports = self._reports, []
-        return taken
+        return self._standing.reports()
 
     # -- start and stop ---------------------------------------------------------
 
@@ -145,12 +133,13 @@ class Enforcement:
             return
         hold = self._hold
         assert hold is not None  # noqa: S101 - set by `_open`
-        for standing in self._standing:
-            self._stand(standing, hold)
+        self._sentences += self._standing.begin(hold)
         for step in self.steps:
             step.begin(hold)
         self.children.begin(hold)
         self.order()
+        if not self.wanted:
+            self.end()
 
     def end(self) -> None:
         """Undo everything, as far as it can be undone. Never raises; idempotent."""
@@ -165,7 +154,7 @@ class Enforcement:
         else:
             self._tell(results)
         self._hold = self._folder = None
-        self._held.clear()
+        self._standing.end()
         for step in self.steps:
             step.end()
         self.children.end()
@@ -177,8 +166,10 @@ class Enforcement:
         if self.active:
             _in_use.release()
         self._hold = self._folder = None
-        self._standing = self.steps = ()
-        self._held.clear()
+        self._standing.end()
+        for step in self.steps:
+            step.end()
+        self.children.end()
 
     def _open(self) -> None:
         """Open the journal and undo what ended owners left in it."""
@@ -217,38 +208,6 @@ class Enforcement:
         except SensorFault as fault:
             raise ActionError(fault.reason) from None
 
-    # -- what stands --------------------------------------------------------------
-
-    def _stand(self, standing: Standing, hold: Hold) -> None:
-        """Set a standing limit and report what came of it."""
-        started, wall = self._clock.monotonic(), self._clock.time()
-        unlimited = standing.resource not in {resource.name for resource, _ in self._limits}
-        try:
-            standing.hold(hold)
-        except (ActionError, SensorFault) as error:
-            verdict, detail = Verdict.DENIED, str(error)
-            self._sentences.append(f"the kernel does not hold {standing.resource}: {error}")
-        else:
-            if unlimited:
-                return
-            verdict, detail = Verdict.WORKED, standing.where
-            self._held.add(standing.resource)
-            self._sentences.append(f"the kernel holds {standing.resource}: {detail}")
-        self._report(standing, verdict, detail, wall, self._clock.monotonic() - started)
-
-    def _report(
-        self, standing: Standing, verdict: Verdict, detail: str, wall: float, seconds: float
-    ) -> None:
-        unit = "MB" if standing.resource == "memory" else "%"
-        held = standing.held
-        after = math.nan if held is None or verdict is not Verdict.WORKED else held
-        report = ActionReport(
-            standing.name, standing.resource, unit, Level.NORMAL, wall, seconds, math.nan, after,
-            None, verdict, detail,
-        )  # fmt: skip
-        with self._lock:
-            self._reports.append(report)
-
     def tick(self, now: float, decision: Decision, run: Run) -> None:
         """Start what is due, on action threads; neither blocks nor raises."""
         if self._hold is None:
@@ -260,41 +219,13 @@ class Enforcement:
             self._watch_at = now + _WATCHED
             if self._brake.applied:
                 run("memory_brake watch", lambda: self._brake.watch(now), PATIENCE)
-            if self._quota is not None:
-                self._follow(self._quota, decision, run)
-
-    def _follow(self, quota: CpuQuota, decision: Decision, run: Run) -> None:
-        """Let the quota go the way of the allocations that CPU time can do something about."""
-        share = min(
-            (one.share for one in decision.allocations if one.resource in FOLLOWED), default=1.0
-        )
-        if abs(share - quota.share) >= _STEP or (share >= 1.0) != (quota.share >= 1.0):
-            run("cpu_quota", lambda: self._lead(quota, share), PATIENCE)
-
-    def _lead(self, quota: CpuQuota, share: float) -> None:
-        """Set the quota to a share and report it."""
-        started, wall = self._clock.monotonic(), self._clock.time()
-        try:
-            quota.follow(share)
-        except (ActionError, SensorFault) as error:
-            verdict, detail = Verdict.DENIED, str(error)
-        else:
-            verdict, detail = Verdict.WORKED, quota.where or "no quota any more"
-        self._report(quota, verdict, detail, wall, self._clock.monotonic() - started)
+            share = self._standing.share_due(decision)
+            if share is not None:
+                run("cpu_quota", lambda: self._standing.lead(share), PATIENCE)
 
     def check(self) -> None:
         """Look whether what stands still stands, and order the victims anew. Never raises."""
-        for standing in self._standing:
-            if standing.resource not in self._held:
-                continue
-            try:
-                why = standing.lost()
-            except ActionError as error:
-                why = str(error)
-            if why:
-                self._held.discard(standing.resource)
-                self._report(standing, Verdict.NO_EFFECT, f"not held any more: {why}",
-                             self._clock.time(), 0.0)  # fmt: skip
+        self._standing.check()
         self.order()
 
     def order(self) -> None:

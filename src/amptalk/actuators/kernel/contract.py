@@ -83,10 +83,9 @@ class GroupStep(Actuator):
         self._value = None
         try:
             hold.groups.place(self.controller)
+            self._why = self.unfit(hold)
         except ActionError as error:
             self._why = str(error)
-        else:
-            self._why = self.unfit(hold)
 
     def end(self) -> None:
         """Enforcement is over, and with it all that was applied is undone by others."""
@@ -94,7 +93,7 @@ class GroupStep(Actuator):
         self._why = "enforcement is not on"
 
     def unfit(self, hold: Hold) -> str:  # noqa: ARG002 - most are fit wherever there is a place
-        """Why it is of no use on this machine, empty when it is."""
+        """Why it is of no use on this machine, empty when it is of use. May raise `ActionError`."""
         return ""
 
     def available(self) -> str | None:
