@@ -142,7 +142,10 @@ def describe(event: dict[str, Any]) -> str | None:
         )
     if kind == "action":
         change = event["before"] - event["after"]
-        return f"{event['action']}: {event['verdict']} ({change:+.0f} {event['unit']} given back)"
+        told = (
+            event["detail"] if math.isnan(change) else f"{change:+.0f} {event['unit']} given back"
+        )
+        return f"{event['action']}: {event['verdict']} ({told})"
     return event["text"] if kind == "notice" else None
 
 
