@@ -107,7 +107,7 @@ def hold(gate: AdmissionGate) -> Iterator[Hold]:
 
 
 def waiting(gate: AdmissionGate) -> int:
-    return sum(request.wake is not None for request in gate._room._queue._waiting)
+    return sum(request.wake is not None for request in gate.room._queue._waiting)
 
 
 def test_threads_wait_in_order_and_are_let_in_when_it_fits(gate: AdmissionGate, hold: Hold) -> None:
@@ -178,7 +178,7 @@ def test_nesting_is_refused_and_the_outer_one_stays(gate: AdmissionGate) -> None
         tick(gate)
     with gate.admit(memory_mb=100):
         pass
-    assert not gate._room.busy
+    assert not gate.room.busy
 
 
 def test_an_error_in_the_work_gives_everything_back(gate: AdmissionGate) -> None:
@@ -333,7 +333,7 @@ def test_many_threads_never_hold_more_than_the_limit(gate: AdmissionGate) -> Non
         assert not worker.is_alive()
     assert 500 < peak[0] <= 1000
     assert gate.counts.admitted == 120
-    assert not gate._room.busy
+    assert not gate.room.busy
 
 
 # -- asyncio ------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ def test_a_cancelled_task_neither_keeps_a_slot_nor_blocks_the_queue(gate: Admiss
                 await doomed
 
     asyncio.run(main())
-    assert not gate._room.busy
+    assert not gate.room.busy
     assert not gate._holders
 
 
@@ -403,7 +403,7 @@ def test_a_task_cancelled_just_as_it_is_let_in_gives_its_slot_back(gate: Admissi
             task.cancel()  # it was let in by leaving the block above
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert not gate._room.busy
+            assert not gate.room.busy
 
     asyncio.run(main())
 
@@ -484,7 +484,7 @@ def test_blocking_in_a_task_is_refused_when_it_would_stop_the_loop_it_waits_for(
         await task
 
     asyncio.run(main())
-    assert not gate._room.busy
+    assert not gate.room.busy
 
 
 def test_a_task_whose_loop_was_closed_does_not_block_the_queue(
@@ -510,3 +510,29 @@ def test_a_task_whose_loop_was_closed_does_not_block_the_queue(
     task._log_destroy_pending = False
     del task
     gc.collect()
+
+
+def test_work_of_several_sizes_is_told_which_one_it_may_have(gate: AdmissionGate) -> None:
+    tick(gate, memory=100.0)
+    with gate.admit("batch", size=(2, 8)) as first:
+        assert first.size == 2  # nothing is known yet
+    with gate.admit("batch", size=3) as fixed:
+        assert fixed.size == 3
+    with gate.admit("other") as undeclared:
+        assert math.isnan(undeclared.size)
+
+
+def test_when_only_observing_work_has_its_largest_size() -> None:
+    watching = made(enabled=False)
+    with watching.admit("batch", size=(2, 8)) as admitted:
+        assert admitted.size == 8
+
+
+@pytest.mark.parametrize(
+    "options", [{"size": (8, 2)}, {"size": (1.5, 2)}, {"size": (1, 4), "memory_mb": 10}]
+)
+def test_a_range_of_sizes_is_two_whole_numbers_and_learned(
+    gate: AdmissionGate, options: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match="whole numbers, the least first"):
+        gate.admit("batch", **options)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue, Request, Status
+from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue
+from amptalk.actuators.admission_request import Choice, Request, Status
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
@@ -225,8 +226,58 @@ def test_a_learned_amount_never_stops_a_lone_job() -> None:
     assert running(second) == [False]
 
 
+def test_what_does_not_fit_though_nothing_runs_lets_others_pass_and_is_first_again() -> None:
+    made = queue(memory=600)
+    large, small, other = ask(made, memory=500), ask(made, memory=50), ask(made, memory=50)
+    assert running(large, small, other) == [False, True, False]
+    made.leave(small, 1.0)
+    see(made, now=1.0, memory=400)
+    made.advance(1.0)
+    assert running(large, other) == [True, True]
+
+
+def flexible(made: AdmissionQueue, *, known: bool = True) -> Request:
+    """Work of size 1 to 4 that takes 100 MB for each."""
+    amounts = {size: {"memory": 100.0 * size} if known else {} for size in range(1, 5)}
+    choices = tuple(Choice(float(size), amounts[size]) for size in (4, 3, 2))
+    request = Request("batch", amounts[1], frozenset({"memory"}), 1.0, choices if known else ())
+    made.enter(request)
+    made.advance(0.0)
+    return request
+
+
+@pytest.mark.parametrize(("used", "size"), [(100, 4), (569, 4), (571, 3), (771, 1), (950, 1)])
+def test_flexible_work_takes_the_largest_size_that_fits_and_leaves_some_free(
+    used: float, size: float
+) -> None:
+    request = flexible(queue(memory=used))
+    assert running(request) == [True]
+    assert request.size == size
+    assert request.amounts == {"memory": 100.0 * size}
+
+
+def test_flexible_work_waits_for_its_least_size_and_then_takes_what_there_is() -> None:
+    made = queue(memory=300)
+    first = ask(made, memory=650)
+    request = flexible(made)
+    assert running(request) == [False]
+    made.leave(first, 1.0)
+    made.advance(1.0)
+    assert running(request) == [True]
+    assert request.size == 4
+
+
+def test_flexible_work_of_known_cost_is_not_held_back_by_a_level_but_unknown_work_is() -> None:
+    made = queue()
+    see(made, memory=840, level=Level.EMERGENCY)
+    unknown, known = flexible(made, known=False), flexible(made)
+    assert running(unknown, known) == [False, True]
+    assert known.size == 1
+
+
 def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it() -> None:
     made = queue(memory=900)
+    ask(made, memory=90)
     large, small = ask(made, memory=600), ask(made, memory=50)
     made.update((state(100, limit=500.0),), 1.0)
     assert [r.status for r in made.advance(1.0)] == [Status.REFUSED, Status.RUNNING]
@@ -326,9 +377,12 @@ class Machine(RuleBasedStateMachine):
 
     def step(self, seconds: float = 0.1) -> None:
         self.now += seconds
-        expected = list(self.waiting)
+        expected, idle = list(self.waiting), not self.running
         for request in self.queue.advance(self.now):
-            assert request is expected.pop(0), "first in, first out"
+            first = expected.index(request)
+            assert not first or idle, "first in, first out, unless nothing runs"
+            idle = False
+            expected.remove(request)
             self.waiting.remove(request)
             self.running.append(request)
 

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from amptalk.actuators import memory
-from amptalk.actuators.memory import MemoryTrim
+from amptalk.actuators.hooks import Hook
+from amptalk.actuators.memory import MemoryTrim, free_heap_mb
 from amptalk.clock import VirtualClock
+from amptalk.sensors.own import own_memory_mb
 from tests.helpers import output_of
 
 
@@ -128,3 +130,15 @@ def test_where_it_can_trim_there_is_nothing_to_say() -> None:
     trim = MemoryTrim(VirtualClock(), unknown)
     trim.apply(0.0)
     assert (trim.detail == "") == glibc()
+
+
+@pytest.mark.skipif(math.isnan(free_heap_mb()), reason="this C library does not tell")
+def test_what_a_hook_frees_in_small_pieces_leaves_the_process_at_once() -> None:
+    pieces: list[bytearray] = []
+    pins: list[bytearray] = []
+    for number in range(1000):  # holes between what stays: the heap does not shrink by itself
+        (pieces if number % 50 else pins).append(bytearray(60_000))
+    before = own_memory_mb()
+    Hook("cache", pieces.clear, resource="memory").apply(1.0)
+    assert own_memory_mb() < before - 30.0
+    assert len(pins) == 20

@@ -150,3 +150,15 @@ def test_growth_adds_to_the_need_but_never_more_than_is_used() -> None:
     assert need_of(state(500, Level.CRITICAL, slope=8000)) == 500
     line = lines_for(MEMORY, 1000.0).stay[0]
     assert need_of(state(800, Level.ELEVATED, slope=1)) == pytest.approx(800 - line)
+
+
+def test_while_known_work_runs_only_what_is_committed_beyond_the_limit_is_needed() -> None:
+    pressed = state(960.0, Level.EMERGENCY, slope=100.0)
+    assert need_of(pressed) > 0
+    assert need_of(pressed, committed=960.0) <= 0
+    assert need_of(pressed, committed=1040.0) == 70.0
+
+
+def test_beyond_the_limit_all_is_needed_whatever_was_promised() -> None:
+    over = state(1010.0, Level.EMERGENCY)
+    assert need_of(over, committed=900.0) == need_of(over)

@@ -53,3 +53,11 @@ def test_growth_that_is_over_is_forgotten_within_seconds() -> None:
     for second in range(10, 15):
         recent.add(float(second), 900.0)
     assert recent.slope() == pytest.approx(0.0)
+
+
+def test_work_that_comes_and_goes_is_no_growth() -> None:
+    recent = RecentSlope()
+    for tick in range(60):
+        recent.add(0.1 * tick, 300.0 if tick % 5 < 3 else 100.0)
+        if tick > 30:
+            assert recent.slope() == 0.0

@@ -18,7 +18,7 @@ from amptalk.actuators.admission import AdmissionGate
 from amptalk.actuators.announcements import AnnouncementBook
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
-from amptalk.actuators.ladder import Ladder
+from amptalk.actuators.ladder import HeldBack, Ladder
 from amptalk.actuators.memory import MemoryTrim
 from amptalk.actuators.runner import ActionRunner
 from amptalk.actuators.verdicts import measure_of
@@ -175,7 +175,7 @@ class Actuation:
             measure = measure_of(sample, limits)
             reports += runner.poll(now, measure)
             reports += knobs.settle(now, sample.time, measure)
-        self.ladder.tick(limits, now, sample.time)
+        self.ladder.tick(limits, lambda state: self._held_back(state, decision), now, sample.time)
         if self.enforcement is not None:
             self.enforcement.tick(now, decision, runner.call)
             reports += self.enforcement.reports()
@@ -240,6 +240,16 @@ class Actuation:
                 "another scope it acts like 'degrade'"
             ]
         return [*self.enforcement.sentences(), DEVICES]
+
+    def _held_back(self, state: LimitState, decision: Decision) -> HeldBack:
+        """What knobs and admission hold back for a limit."""
+        name, room = state.resource.name, self.admission.room
+        by_knobs = 1.0 - decision.share(name) if self.knobs.holding(name) else 0.0
+        shrunk = room.shrunk(name)
+        return HeldBack(
+            max(by_knobs, shrunk.share), shrunk.amount, room.committed(name),
+            room.declared_at(name),
+        )  # fmt: skip
 
     def _can_hold(self, resource: Resource) -> bool:
         """Whether a knob, a hook, admission or the kernel acts on a resource."""

@@ -7,21 +7,19 @@ will still take in `admission_demand`.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.admission_demand import Work, of_running, of_waiting
-from amptalk.actuators.admission_permit import Admission
-from amptalk.actuators.admission_queue import Request, Status
+from amptalk.actuators.admission_permit import Admission, sizes_of
+from amptalk.actuators.admission_request import Choice, Request, Status
 from amptalk.actuators.amounts import amount, amounts, label
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.waiting import WaitingRoom, holder
 from amptalk.model.errors import (
     AdmissionError,
     AdmissionTimeoutError,
-    ConfigurationError,
     NestedAdmissionError,
     NeverFitsError,
 )
@@ -75,7 +73,8 @@ class AdmissionGate:
         self._on_refuse = on_refuse
         self._enabled = enabled
         self._on_admit = on_admit
-        self._room = WaitingRoom(clock, limits)
+        self.room = WaitingRoom(clock, limits)
+        """Who waits and runs; tells what is committed, and how far work had to shrink."""
         self._jobs = Jobs(clock) if jobs is None else jobs
         self._holders: dict[object, Request] = {}
         self._frozen = False
@@ -87,7 +86,7 @@ class AdmissionGate:
         self,
         job: str | None = None,
         *,
-        size: float | None = None,
+        size: float | tuple[float, float] | None = None,
         memory_mb: float | None = None,
         gpu_memory_mb: float | None = None,
         cpu_percent: float | None = None,
@@ -98,8 +97,12 @@ class AdmissionGate:
         Amounts are what the work takes at most, in MB and percent of the effective
         capacity. What is left out is filled in with what the named `job` was seen to
         take, at its `size` when that is declared (any number above 0 that grows with the
-        work, such as seconds of audio); unknown work is admitted by level alone. `timeout`
-        is in seconds. Raises `ConfigurationError` for amounts out of range and
+        work, such as seconds of audio); unknown work is admitted by level alone.
+        `size=(least, most)` is work that can be done in any whole size between, such as a
+        batch: `admitted.size` is the largest of them for which there is room, and the least
+        until it is known what the job takes. `timeout` is in seconds.
+
+        Raises `ConfigurationError` for amounts out of range and
         `NeverFitsError` for more than the limit, both at once; entering raises
         `AdmissionTimeoutError`, and `NestedAdmissionError` where the same thread or task
         holds one already (that includes work handed to another thread and waited for: it
@@ -108,20 +111,15 @@ class AdmissionGate:
         if job is not None:
             label(job, "a job")
         asked = amounts(memory_mb=memory_mb, gpu_memory_mb=gpu_memory_mb, cpu_percent=cpu_percent)
-        declared = math.nan if size is None else amount("size", size)
-        if declared == 0.0 or (size is not None and job is None):
-            raise ConfigurationError(
-                f"size={size!r} of job {job!r}: a size is above 0 and needs the job's name to be "
-                "learned from"
-            )
+        sizes = sizes_of(size, job, asked)
         checked = None if timeout is None else amount("timeout", timeout)
         if self._enabled and not self._frozen:
             try:
-                self._room.check_fits(asked)
+                self.room.check_fits(asked)
             except NeverFitsError as error:
                 self._refuse(error)
                 raise
-        return Admission(self, job, declared, asked, checked)
+        return Admission(self, job, sizes, asked, checked)
 
     @property
     def counts(self) -> AdmissionCounts:
@@ -131,12 +129,12 @@ class AdmissionGate:
     @property
     def used(self) -> bool:
         """Whether any work ever asked for admission."""
-        return bool(self._admitted or self._refused or self._room.busy)
+        return bool(self._admitted or self._refused or self.room.busy)
 
     @property
     def busy(self) -> bool:
         """Whether any work runs or waits."""
-        return self._room.busy
+        return self.room.busy
 
     # -- for the tick ---------------------------------------------------------------
 
@@ -146,7 +144,7 @@ class AdmissionGate:
         Work that waits consumes its announcement only when it starts: until then those amounts
         are of the announced ones.
         """
-        view, progress = self._room.view(), self._jobs.progress()
+        view, progress = self.room.view(), self._jobs.progress()
         running = []
         for request in view.running:
             if request in progress:
@@ -167,12 +165,12 @@ class AdmissionGate:
     def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick's limits and decision, and let in whoever fits now."""
         if not self._frozen:
-            self._room.update(limits, decision, self._jobs.held())
+            self.room.update(limits, decision, self._jobs.held())
 
     def release(self) -> None:
         """Nothing measures any more: hold only the amounts against the limits."""
         if not self._frozen:
-            self._room.forget()
+            self.room.forget()
 
     def freeze(self) -> None:
         """Let everything pass in a forked child, with one warning."""
@@ -180,16 +178,26 @@ class AdmissionGate:
 
     # -- for Admission ----------------------------------------------------------------
 
-    def begin(self, job: str | None, size: float, amounts: dict[str, float]) -> Request:
-        """Queue one piece of work; its status says whether it runs already."""
+    def begin(
+        self, job: str | None, sizes: tuple[float, ...], amounts: dict[str, float]
+    ) -> Request:
+        """Queue one piece of work of one of `sizes`, the least first.
+
+        Its status says whether it runs already, its size which one it was given.
+        """
         if self._frozen:
-            return self._pass_frozen()
+            return self._pass_frozen(sizes[-1])
+        size = sizes[0] if self._enabled else sizes[-1]
         learned = self._jobs.reserves(job, size) if job is not None else {}
         unsaid = frozenset(learned.keys() - amounts)
-        request = Request(job, {**learned, **amounts}, unsaid, size)
+        choices: tuple[Choice, ...] = ()
+        if job is not None and len(sizes) > 1 and learned and self._enabled:
+            larger = reversed(sizes[1:])
+            choices = tuple([Choice(one, self._jobs.reserves(job, one)) for one in larger])
+        request = Request(job, {**learned, **amounts}, unsaid, size, choices)
         if self._enabled:
             self._hold(request)
-        self._room.enter(request, forced=not self._enabled)
+        self.room.enter(request, forced=not self._enabled)
         if request.status is Status.RUNNING:
             self._count(request, 0.0)
         return request
@@ -197,7 +205,7 @@ class AdmissionGate:
     def wait(self, request: Request, timeout: float | None) -> None:
         """Block the calling thread until the request runs; raises when it never will."""
         try:
-            self._count(request, self._room.wait(request, timeout))
+            self._count(request, self.room.wait(request, timeout))
         except BaseException as error:
             self._give_up(request, error)
             raise
@@ -205,7 +213,7 @@ class AdmissionGate:
     async def wait_async(self, request: Request, timeout: float | None) -> None:
         """Suspend the calling task until the request runs; raises when it never will."""
         try:
-            self._count(request, await self._room.wait_async(request, timeout))
+            self._count(request, await self.room.wait_async(request, timeout))
         except BaseException as error:
             self._give_up(request, error)
             raise
@@ -217,13 +225,13 @@ class AdmissionGate:
         if request.status is Status.RUNNING:
             self._jobs.end(request)
         self._let_go(request)
-        self._room.leave(request, self._jobs.held())
+        self.room.leave(request, self._jobs.held())
 
     # -- inside -------------------------------------------------------------------------
 
     @property
     def _lock(self) -> threading.RLock:
-        return self._room.lock
+        return self.room.lock
 
     def _hold(self, request: Request) -> None:
         """Note whose request this is; raises when its thread or task holds one already."""
@@ -247,7 +255,7 @@ class AdmissionGate:
     def _give_up(self, request: Request, error: BaseException) -> None:
         """Take out a request whose owner does not wait any more; nothing is learned of it."""
         self._let_go(request)
-        self._room.leave(request)
+        self.room.leave(request)
         if isinstance(error, AdmissionError):
             self._refuse(error)
 
@@ -261,7 +269,7 @@ class AdmissionGate:
     def _count(self, request: Request, seconds: float) -> None:
         """Count a request that runs now, and begin to measure it."""
         self._jobs.begin(request, request.job, request.size, request.amounts)
-        self._room.begun(request, self._jobs.held())
+        self.room.begun(request, self._jobs.held())
         with self._lock:
             self._admitted += 1
             if request.waited:
@@ -271,7 +279,7 @@ class AdmissionGate:
             for resource, value in request.amounts.items():
                 self._on_admit(resource, value)
 
-    def _pass_frozen(self) -> Request:
+    def _pass_frozen(self, size: float) -> Request:
         if not self._warned:
             self._warned = True
             warnings.warn(
@@ -280,6 +288,6 @@ class AdmissionGate:
                 RuntimeWarning,
                 stacklevel=4,
             )
-        request = Request(None, {})
+        request = Request(None, {}, size=size)
         request.status = Status.RUNNING
         return request

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from amptalk.actuators.planner import FILLED
 from amptalk.limits.thresholds import lines_for
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
@@ -23,7 +24,8 @@ class Ledger:
     """One limited resource."""
 
     __slots__ = (
-        "baseline", "given_back", "is_hold", "level", "limit", "measured", "outstanding", "read_at",
+        "_level", "_lines", "baseline", "given_back", "is_hold", "limit", "measured", "outstanding",
+        "read_at",
         "unit",
     )  # fmt: skip
 
@@ -31,11 +33,12 @@ class Ledger:
         self.is_hold = resource.kind == "hold"
         self.unit = resource.unit
         self.limit = limit
+        self._lines = lines_for(resource, limit)
         self.forget()
 
     def forget(self) -> None:
         """Nothing is known but the limit."""
-        self.level = Level.NORMAL
+        self._level = Level.NORMAL
         self.measured = math.nan
         self.baseline = math.nan
         self.read_at = math.nan
@@ -47,10 +50,8 @@ class Ledger:
         """Take this tick's judgement; `taken` as in `read`."""
         self.limit = state.limit
         value = state.value
-        # A level outlives by seconds what raised it, which keeps actions from flapping. Work
-        # waits only while the value itself still calls for it: the allocation paces the rest.
-        cleared = value <= lines_for(state.resource, state.limit).stay[Level.CRITICAL - 1]
-        self.level = min(state.level, Level.ELEVATED) if cleared else state.level
+        self._level = state.level
+        self._lines = lines_for(state.resource, state.limit)
         if not self.is_hold or not state.fresh or math.isnan(value):
             return
         self.measured = value
@@ -77,6 +78,18 @@ class Ledger:
         self.baseline = min(self.used, max(self.baseline, self.used - taken))
 
     @property
+    def level(self) -> Level:
+        """The level as far as what is used now still calls for it.
+
+        A level outlives by seconds what raised it, which keeps actions from flapping. Work does
+        not wait for that: the allocation paces it.
+        """
+        level, used = self._level, self.used
+        while level > Level.ELEVATED and used <= self._lines.stay[level - 1]:
+            level = Level(level - 1)
+        return level
+
+    @property
     def used(self) -> float:
         """What is used now, as far as it is known."""
         return max(0.0, self.measured - self.given_back)
@@ -87,6 +100,10 @@ class Ledger:
         if math.isnan(self.measured):
             return self.outstanding
         return max(self.used, self.baseline + self.outstanding)
+
+    def spares(self, amount: float) -> bool:
+        """Whether so much more leaves what work of flexible size is to leave free."""
+        return self.committed + amount <= FILLED * self.limit
 
     def fits(self, amount: float) -> bool:
         """Whether so much more is within the limit."""

@@ -9,6 +9,12 @@ a small late request never overtakes. The head of the queue passes when
 - each amount fits: committed + amount <= limit (`admission_ledger` says what is committed);
 - the rest that the allocation imposes is over.
 
+One that may not start although nothing runs waits for something that is not work. Until then it
+lets those pass that may; it is first again whenever nothing runs.
+
+Work that may have several **sizes** starts with the largest that fits and leaves 3 % free. It gives
+way to what there is by itself, so levels do not hold it back where its amounts are known.
+
 **Rests** pace work to an allocation a < 1: a job that ran d seconds leaves a rest of
 d·(1/a - 1), at most 5 s; each admission takes the rest that ends first and waits
 for it. So one or N workers run the share a of the time, and traffic with gaps
@@ -20,12 +26,11 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
+from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import NamedTuple
 
 from amptalk.actuators.admission_ledger import Ledger
+from amptalk.actuators.admission_request import NOT_SHRUNK, Request, Shrunk, Status, View
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
@@ -33,63 +38,10 @@ from amptalk.model.resource import Resource
 NOTHING: Mapping[str, Held] = {}
 LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
+_LATELY = 2.0
+"""Seconds for which it counts that work had to be smaller."""
 LONGEST_REST = 5.0
 """Seconds. A rest that ended longer ago than this is not owed to anyone any more."""
-
-
-class Status(Enum):
-    """Where a request stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    REFUSED = "refused"
-    """It cannot fit any more, since the limit was lowered."""
-    GONE = "gone"
-
-
-class Request:
-    """One piece of work that wants to start."""
-
-    __slots__ = (
-        "amounts", "climbed", "job", "key", "learned", "loop", "size", "started", "status",
-        "waited", "wake",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        job: str | None,
-        amounts: dict[str, float],
-        learned: frozenset[str] = frozenset(),
-        size: float = math.nan,
-    ) -> None:
-        self.job = job
-        self.size = size
-        """Of the work, as declared; `nan` when it was not."""
-        self.amounts = amounts
-        """By resource, in its unit."""
-        self.learned = learned
-        """Resources whose amount was learned: too much of it does not stop a lone job."""
-        self.climbed: Mapping[str, float] = {}
-        """By resource, how far the application had climbed when it began; see `Held`."""
-        self.status = Status.GONE
-        self.started = math.nan
-        self.key: object = None
-        """Thread or task that holds it; set by the gate, as the next three are."""
-        self.loop: object = None
-        self.wake: Callable[[], None] | None = None
-        self.waited = False
-
-
-class View(NamedTuple):
-    """What there is to tell of the queue."""
-
-    running: tuple[Request, ...]
-    waiting: tuple[Request, ...]
-    """The first of those that wait for room or a rest, in their order."""
-    room: dict[str, float]
-    """What is left of each limit; empty when nothing waits."""
-    rest: float
-    """Seconds before the next one may start."""
 
 
 class AdmissionQueue:
@@ -101,6 +53,10 @@ class AdmissionQueue:
         self._running: set[Request] = set()
         self._rests: list[float] = []
         self._pace = 1.0
+        self.declared_at: dict[str, float] = {}
+        """By resource, when work began last that said itself what it takes of it."""
+        self._flexible: dict[str | None, tuple[float, Request]] = {}
+        """By job, when the newest work of flexible size began, and which it was."""
 
     @property
     def busy(self) -> bool:
@@ -173,6 +129,7 @@ class AdmissionQueue:
         self._running.add(request)
         for name, ledger in self._ledgers.items():
             ledger.outstanding += request.amounts.get(name, 0.0)
+        self.declared_at.update(dict.fromkeys(request.amounts.keys() - request.learned, now))
 
     def advance(self, now: float) -> list[Request]:
         """Start as many from the head as may; returns those that need not wait any more."""
@@ -182,14 +139,40 @@ class AdmissionQueue:
             declared = {n: a for n, a in head.amounts.items() if n not in head.learned}
             if self.excess(declared) is not None:
                 head.status = Status.REFUSED
-            elif self.obstacle(head, now):
+                decided.append(self._waiting.popleft())
+                continue
+            chosen = self._next(now)
+            if chosen is None:
                 break
-            else:
-                if self._rests:
-                    heapq.heappop(self._rests)
-                self.start(head, now)
-            decided.append(self._waiting.popleft())
+            if self._rests:
+                heapq.heappop(self._rests)
+            self._waiting.remove(chosen)
+            self._choose(chosen, now)
+            self.start(chosen, now)
+            decided.append(chosen)
         return decided
+
+    def _next(self, now: float) -> Request | None:
+        """The request that may start now: the head, or the first that fits while it cannot."""
+        if self._next_rest(now) > now:
+            return None
+        for request in islice(self._waiting, LOOKED_AT):
+            if not self.too_high(request) and not self._misfit(request):
+                return request
+            if self._running:
+                return None
+        return None
+
+    def _choose(self, request: Request, now: float) -> None:
+        """Take the largest size that fits and leaves some free, if it may have several."""
+        if not request.choices:
+            return
+        self._flexible[request.job] = now, request
+        for choice in request.choices:
+            known = [(self._ledgers.get(name), amount) for name, amount in choice.amounts.items()]
+            if all(ledger is None or ledger.spares(amount) for ledger, amount in known):
+                request.size, request.amounts = choice.size, choice.amounts
+                return
 
     def obstacle(self, request: Request, now: float) -> str:
         """Why a request may not start; empty when it may."""
@@ -198,9 +181,10 @@ class AdmissionQueue:
         rest = self._next_rest(now)
         if rest > now:
             return f"work rests for {rest - now:.2f} s at an allocation of {self._pace:.2f}"
-        high = self.too_high(request)
-        if high:
-            return high
+        return self.too_high(request) or self._misfit(request)
+
+    def _misfit(self, request: Request) -> str:
+        """Which amount does not fit; empty when all do."""
         idle = not self._running
         for name, asked in request.amounts.items():
             known = self._ledgers.get(name)
@@ -214,6 +198,8 @@ class AdmissionQueue:
 
     def too_high(self, request: Request) -> str:
         """Which level keeps a request from starting; empty when none does."""
+        if request.choices and request.amounts:
+            return ""
         highest = Level.ELEVATED if self._running else Level.CRITICAL
         uses_holds = any(self._is_hold(name) for name in request.amounts)
         for name, ledger in self._ledgers.items():
@@ -234,6 +220,28 @@ class AdmissionQueue:
         rest = max(0.0, self._next_rest(now) - now)
         waiting = tuple(islice(self._waiting, LOOKED_AT))
         return View(tuple(self._running), waiting, room, rest)
+
+    def committed(self, resource: str) -> float:
+        """What running work needs of a held resource at the least, and what is used besides.
+
+        Work of flexible size counts with its least: its next run can be as small. `nan` while
+        nothing runs by an amount.
+        """
+        ledger = self._ledgers.get(resource)
+        least = [r.least[resource] for r in self._running if resource in r.least]
+        if ledger is None or not ledger.is_hold or not least:
+            return math.nan
+        return ledger.baseline + math.fsum(least)
+
+    def shrunk(self, resource: str, now: float) -> Shrunk:
+        """How far the newest work of flexible size had to be smaller than it wanted to be."""
+        found = NOT_SHRUNK
+        for then, request in self._flexible.values():
+            wanted = request.choices[0]
+            share = 1.0 - request.size / wanted.size
+            if share > found.share and resource in request.amounts and now - then < _LATELY:
+                found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
+        return found
 
     def ready_at(self, now: float) -> float:
         """When the head's rest is over, `inf` when no rest holds it back."""

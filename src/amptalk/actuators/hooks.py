@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from amptalk.actuators.amounts import amount, label
 from amptalk.actuators.contract import Actuator
+from amptalk.actuators.memory import free_heap_mb, give_back_heap
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
+from amptalk.model.resource import MEMORY
 
 
 class Hook(Actuator):
@@ -60,11 +62,14 @@ class Hook(Actuator):
 
     def apply(self, need: float) -> None:
         """Call the release function; one that raises counts as not done."""
+        before = free_heap_mb()
         if self._with_need:
             self._release(need)
         else:
             self._release()
         self._released = True
+        if self.resource == MEMORY.name:
+            give_back_heap(before)
 
     def undo(self) -> None:
         """Call the restore function if there is one and the hook was released."""

@@ -8,13 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from amptalk.actuators.amounts import resource_name
 from amptalk.actuators.contract import Actuator
 from amptalk.actuators.planner import need_of, plan
+from amptalk.actuators.restart import Restart
 from amptalk.actuators.runner import ActionRunner
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level, LimitState
+
+
+class HeldBack(NamedTuple):
+    """What proportional levers hold back for one limit now."""
+
+    lost: float
+    """Share of the work, 0-1."""
+    missing: float = 0.0
+    """How much of the resource the work that had to be smaller would have taken more."""
+    committed: float = math.nan
+    """What running work needs at the least and what is used besides; `nan` when not known."""
+    declared_at: float = -math.inf
+    """When work began last that said itself what it takes."""
 
 
 class Ladder:
@@ -28,6 +43,7 @@ class Ladder:
         self._resources = resources
         self._actuators: tuple[Actuator, ...] = ()
         self._applied: set[Actuator] = set()
+        self._restarts: tuple[Restart, ...] = ()
 
     def add(self, actuator: Actuator) -> None:
         """Make an actuator available.
@@ -51,30 +67,51 @@ class Ladder:
         restore: Callable[[], object] | None = None,
         expected: float | None = None,
         cost: float = 0.1,
+        restart_seconds: float | None = None,
     ) -> None:
         """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
 
         `expected` is how much it gives back in the resource's unit, `cost` the loss of
         work, 0-1. What it returns does not count: the effect is measured. `release(need)`
-        is told how much is wanted, when it takes an argument. Raises `ConfigurationError`
-        for a name taken already or a value out of range.
+        is told how much is wanted, when it takes an argument.
+
+        With `restart_seconds` it restarts the application or its worker, which loses so many
+        seconds of work: it is called once, when working on with less has lost enough; see
+        `Restart`. Raises `ConfigurationError` for a name taken already or a value out of range.
         """
         from amptalk.actuators.hooks import Hook
 
-        self.add(
-            Hook(name, release, resource=resource, level=level, restore=restore,
-                 expected=expected, cost=cost)
-        )  # fmt: skip
+        if restart_seconds is None:
+            self.add(
+                Hook(name, release, resource=resource, level=level, restore=restore,
+                     expected=expected, cost=cost)
+            )  # fmt: skip
+            return
+        restart = Restart(name, release, resource=resource, seconds=restart_seconds)
+        self.add(restart)
+        self._restarts = (*self._restarts, restart)
 
     def can_hold(self, resource: str) -> bool:
         """Whether a step acts on a resource that can bring it below its limit."""
         return any(one.resource == resource and one.can_hold for one in self._actuators)
 
-    def tick(self, limits: Iterable[LimitState], now: float, wall: float) -> None:
+    def tick(
+        self,
+        limits: Iterable[LimitState],
+        held_back: Callable[[LimitState], HeldBack],
+        now: float,
+        wall: float,
+    ) -> None:
         """Start what the levels call for, and undo what they call for no more."""
         for state in limits:
+            if not (state.level or self._restarts):
+                continue
+            held = held_back(state)
+            for restart in self._restarts:
+                if restart.resource == state.resource.name:
+                    restart.follow(state, held.lost, held.declared_at, now)
             if state.level:
-                self._step(state, now, wall)
+                self._step(state, held, now, wall)
         if self._applied:
             self._restore(limits, now, wall)
 
@@ -84,8 +121,11 @@ class Ladder:
             self._runner.call(actuator.name, actuator.undo, actuator.deadline)
         self._applied.clear()
 
-    def _step(self, state: LimitState, now: float, wall: float) -> None:
-        """Start what the planner chooses for one limit above normal."""
+    def _step(self, state: LimitState, held: HeldBack, now: float, wall: float) -> None:
+        """Start what the planner chooses for one limit above normal.
+
+        What work had to shrink by is a need, too, for steps that lose less than that does.
+        """
         if state.blind or math.isnan(state.value):
             return
         name, runner = state.resource.name, self._runner
@@ -99,7 +139,12 @@ class Ladder:
         if not candidates:
             return
         seconds = state.time_to_limit if state.time_to_limit > 0 else math.inf
-        need = need_of(state)
+        need = need_of(state, held.committed)
+        if need <= 0.0:
+            need = held.missing
+            candidates = [
+                one for one in candidates if one.cost < held.lost or one in self._restarts
+            ]
         chosen = plan(need, state.level, candidates, runner.learned, runner.in_flight, seconds)
         for actuator in chosen:
             if runner.start(actuator, need, state, now, wall):

@@ -37,6 +37,37 @@ def _find_trim() -> tuple[Callable[[int], int] | None, str]:
     return trim, ""
 
 
+_FREED = 1.0
+"""MB of free heap more that make a trim worth it."""
+
+
+def free_heap_mb() -> float:
+    """What glibc's heap holds without need (`mallinfo2`, glibc 2.33 on); `nan` where unknown."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallctl") or not hasattr(library, "mallinfo2"):
+        return math.nan
+
+    class Mallinfo2(ctypes.Structure):
+        _fields_ = tuple((f"field{number}", ctypes.c_size_t) for number in range(10))
+
+    library.mallinfo2.restype = Mallinfo2
+    return float(library.mallinfo2().field8) / 2**20  # fordblks: free bytes of all arenas
+
+
+def give_back_heap(free_before: float) -> None:
+    """Return free heap pages to the kernel when there are more than `free_before` MB of them.
+
+    glibc keeps what was freed in small pieces. Nothing is collected, and nothing is done where
+    nothing was freed: a step is not to be credited with what others left.
+    """
+    if free_heap_mb() - free_before >= _FREED:
+        trim, _ = _find_trim()
+        if trim is not None:
+            trim(0)
+
+
 class MemoryTrim(Actuator):
     """Collect garbage and return free heap pages to the kernel; loses no work.
 

@@ -8,27 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-from math import inf
+from math import inf, nan
 from typing import TypeVar
 
 from amptalk.actuators.contract import Actuator
 from amptalk.limits.thresholds import lines_for, thresholds_for
 from amptalk.model.level import Level, LimitState
 
+FILLED = 0.97
+"""Part of a limit that work of flexible size fills; its amounts hold for 95 % of the runs."""
 SEARCHED = 8
 """Up to this many actuators that cost work every combination is tried; above, a greedy choice."""
 
 A = TypeVar("A", bound=Actuator)
 
 
-def need_of(state: LimitState) -> float:
+def need_of(state: LimitState, committed: float = nan) -> float:
     """How much of a limit's resource should be given back, in its unit; 0 or less for nothing.
 
     Down to the line where its level is clear and, when it grows, as far that the
     limit is not reached within the seconds that call for the level.
+
+    `committed` is what running work that was admitted by known amounts needs at the least, and
+    what is used besides, `nan` without such work. It comes and goes within the limit, and its
+    growth is foreseen: until the limit is exceeded only what is committed beyond what flexible
+    work may fill is needed.
     """
     at = max(state.level, Level.ELEVATED) - 1
     resource, limit, value = state.resource, state.limit, state.value
+    if committed == committed and not state.over:  # noqa: PLR0124 - nan
+        return min(committed - FILLED * limit, value)
     need = value - lines_for(resource, limit).stay[at]
     times = thresholds_for(resource).time_to_limit
     if times is not None and state.level and state.slope > 0:

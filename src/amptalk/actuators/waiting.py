@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amptalk.actuators.admission_queue import NOTHING, AdmissionQueue, Request, Status, View
+from amptalk.actuators.admission_queue import NOTHING, AdmissionQueue
+from amptalk.actuators.admission_request import Request, Shrunk, Status, View
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
@@ -62,6 +63,21 @@ class WaitingRoom:
         with self.lock:
             self._absorb()
             return self._queue.view(self._clock.monotonic())
+
+    def committed(self, resource: str) -> float:
+        """What running work needs of a held resource at the least; see `AdmissionQueue`."""
+        with self.lock:
+            self._absorb()
+            return self._queue.committed(resource)
+
+    def declared_at(self, resource: str) -> float:
+        """When work began last that said itself what it takes of a resource; -inf for never."""
+        return self._queue.declared_at.get(resource, -math.inf)
+
+    def shrunk(self, resource: str) -> Shrunk:
+        """How far work of flexible size had to be smaller lately than it wanted to be."""
+        with self.lock:
+            return self._queue.shrunk(resource, self._clock.monotonic())
 
     def forget(self) -> None:
         """Nothing measures any more; let in whoever fits by amounts alone."""

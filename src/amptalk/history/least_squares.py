@@ -26,3 +26,19 @@ def least_squares_slope(times: Sequence[float], values: Sequence[float]) -> floa
         return least_squares_slope([t for t, _ in pairs], [v for _, v in pairs])
     spread = sum(map(mul, centred, centred))
     return moment / spread if spread > 0 else math.nan
+
+
+def slope_error(times: Sequence[float], values: Sequence[float], slope: float) -> float:
+    """Return the standard error of a slope found by `least_squares_slope` on the same points.
+
+    sqrt(Σ residual² / (n - 2) / Σ(t - t̄)²); needs 3 points or more that are all finite.
+    """
+    count = len(times)
+    middle, level = sum(times) / count, sum(values) / count
+    spread = left = 0.0
+    for time, value in zip(times, values, strict=True):
+        at = time - middle
+        spread += at * at
+        residual = value - level - slope * at
+        left += residual * residual
+    return math.sqrt(left / (count - 2) / spread)

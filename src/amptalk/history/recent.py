@@ -1,20 +1,24 @@
 """Growth over the last few readings, fast ticks included: the slope behind "time to limit".
 
 History keeps one row per interval; when a limit is near, ticks come faster than
-that, and how fast a value grows must be known from those. Not a forecast: see
-`forecast` for anything beyond the next seconds.
+that, and how fast a value grows must be known from those. Work that comes and goes
+(a batch takes memory and gives it back) is no growth, so only as much of the slope
+counts as its own error leaves. Not a forecast: see `forecast` for anything beyond
+the next seconds.
 """
 
 from __future__ import annotations
 
 import math
 
-from amptalk.history.least_squares import least_squares_slope
+from amptalk.history.least_squares import least_squares_slope, slope_error
 
 SPAN_SECONDS = 3.0
 """Only readings this young count, unless there are fewer than `FEWEST` of them."""
 FEWEST = 4
-MOST = 12
+MOST = 30
+DOUBT = 2.0
+"""So many standard errors of a slope are taken off it."""
 
 
 class RecentSlope:
@@ -37,6 +41,9 @@ class RecentSlope:
             del times[0], values[0]
 
     def slope(self) -> float:
-        """Units per second; 0 with fewer than three readings."""
+        """Units per second that are sure; 0 with fewer than three readings."""
         slope = least_squares_slope(self._times, self._values)
-        return slope if math.isfinite(slope) else 0.0
+        if not math.isfinite(slope) or not slope:
+            return 0.0
+        sure = abs(slope) - DOUBT * slope_error(self._times, self._values, slope)
+        return math.copysign(sure, slope) if sure > 0.0 else 0.0

@@ -135,3 +135,27 @@ def test_a_flow_that_was_not_known_for_a_while_is_not_known() -> None:
     flow.add(math.nan, 1.0)
     flow.add(5.0, 1.0)
     assert math.isnan(flow.end("a").amount)
+
+
+def test_what_an_ended_job_leaves_behind_is_no_rise_of_those_that_still_run() -> None:
+    peaks = PeakShares()
+    peaks.begin("load", Known(300.0, 75.0**2), 160.0)
+    peaks.measure(300.0)
+    peaks.begin("batch", Known(40.0, 16.0), 300.0)
+    peaks.measure(500.0)
+    loaded = peaks.end("load", 500.0)
+    assert loaded.amount == pytest.approx(300.0, rel=0.05)
+    peaks.measure(505.0)
+    batch = peaks.end("batch", 460.0)
+    assert batch.amount == pytest.approx(40.0, rel=0.3)
+    assert batch.unsure > 40.0
+
+
+def test_what_a_small_job_holds_is_not_taken_for_left_behind() -> None:
+    peaks = PeakShares()
+    peaks.begin("large", Known(100.0, 20.0**2), 200.0)
+    peaks.begin("small", NOTHING_KNOWN, 280.0)
+    peaks.measure(290.0)
+    peaks.end("large", 210.0)
+    peaks.measure(210.0)
+    assert peaks.end("small", 200.0) == (10.0, 0.0)

@@ -312,3 +312,15 @@ def test_what_is_set_aside_stays_within_reach_of_what_was_seen(
         estimate = model.estimate(size)
         assert estimate is not None
         assert estimate.reserve <= 1000.0 * max(1.0, largest)
+
+
+def test_many_small_runs_do_not_make_it_forget_what_large_ones_take() -> None:
+    model = CostModel()
+    for size in (16.0, 12.0, 10.0, 14.0):
+        model.add(run(20.0 * size, size))
+    for number in range(10 * KEPT_RUNS):
+        model.add(run(0.0 if number % 2 else 20.0, 1.0))
+    assert len(model.known()) <= KEPT_RUNS
+    estimate = model.estimate(16.0)
+    assert estimate is not None
+    assert 250.0 < estimate.p95 < 400.0

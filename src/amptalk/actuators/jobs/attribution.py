@@ -21,7 +21,8 @@ UNKNOWN_VARIANCE = 1e18
 """Of a job that was never measured; far above any other, so that such jobs take what is left."""
 _ROUGHLY = 0.25
 """Share that what was seen so far of a running, unknown job is taken to be unsure by."""
-
+_AT_MOST = 3.0
+"""A job hardly takes more than expected by so many standard deviations."""
 
 _Job = TypeVar("_Job", bound=Hashable)
 
@@ -78,6 +79,8 @@ class PeakShares:
     def __init__(self) -> None:
         self._expected: dict[Hashable, Known] = {}
         self._peaks: dict[Hashable, Known] = {}
+        self._blurred: dict[Hashable, float] = {}
+        """How unsure a rise is, by what others left behind meanwhile."""
         self._base = self._highest = self._last = math.nan
 
     def begin(self, job: Hashable, expected: Known, value: float) -> None:
@@ -106,7 +109,30 @@ class PeakShares:
         self._cut()
         self._expected.pop(job, None)
         peak = self._peaks.pop(job, None)
-        return UNMEASURED if peak is None else Share(peak.amount, math.sqrt(peak.variance))
+        blurred = self._blurred.pop(job, 0.0)
+        self._leave_behind(value)
+        if peak is None:
+            return UNMEASURED
+        return Share(peak.amount, max(blurred, math.sqrt(peak.variance)))
+
+    def _leave_behind(self, value: float) -> None:
+        """Take what an ended job kept as there from now on: a model, a cache.
+
+        It is what those that still run can hardly hold. Where that is, exactly, their rise
+        begins is blurred by it.
+        """
+        if not self._expected or math.isnan(value):
+            return
+        held = 0.0
+        for job, one in self._expected.items():
+            peak = self._peaks.get(job, one).amount
+            held += max(peak, one.amount + _AT_MOST * math.sqrt(one.variance))
+        kept = value - self._base - held
+        if kept > 0.0:
+            peaks = math.fsum([peak.amount for peak in self._peaks.values()])
+            self._base = max(self._base, value - peaks)
+            for job in self._expected:
+                self._blurred[job] = self._blurred.get(job, 0.0) + _ROUGHLY * kept
 
     @property
     def left(self) -> float:

@@ -182,11 +182,12 @@ class CostModel:
 
     def __init__(self, runs: Iterable[Run] = (), resolution: float = 0.0) -> None:
         self._resolution = resolution
-        self.runs: deque[Run] = deque(maxlen=KEPT_RUNS)
+        self.runs: list[Run] = []
+        """Other runs, the newest last."""
         self.first: deque[Run] = deque(maxlen=KEPT_FIRST)
         """The first runs in a process, the last of them the newest."""
         for run in runs:
-            (self.first if run.first else self.runs).append(run)
+            (self.first.append if run.first else self._keep)(run)
         self._surprises = 0
         self._fits: _Fits | None = None
         self._before: _Fits | None = None
@@ -203,11 +204,22 @@ class CostModel:
             expected = self._before.estimate(run.size) if self._before is not None else None
             surprising = is_sure(run) and expected is not None and run.cost > expected.high
             self._surprises = self._surprises + 1 if surprising else 0
-            self.runs.append(run)
+            self._keep(run)
             if self._surprises >= SURPRISES:
-                self.runs = deque(list(self.runs)[-SURPRISES:], maxlen=KEPT_RUNS)
+                self.runs = self.runs[-SURPRISES:]
                 self._surprises = 0
         self._fits = None
+
+    def _keep(self, run: Run) -> None:
+        """Take a run for the oldest of those whose size, by powers of two, was seen most.
+
+        Many small runs do not make it forget what the large ones take.
+        """
+        self.runs.append(run)
+        if len(self.runs) > KEPT_RUNS:
+            classes = [_size_class(known.size) for known in self.runs]
+            most = max(classes, key=classes.count)
+            del self.runs[classes.index(most)]
 
     def known(self) -> tuple[Run, ...]:
         """The runs that are remembered."""
@@ -235,3 +247,7 @@ class CostModel:
             enough = len(sure) >= min(ENOUGH_SURE, len(runs))
             self._fits = _Fits(without_kept(sure) if enough else runs[-NEWEST:], self._resolution)
         return self._fits
+
+
+def _size_class(size: float) -> int | None:
+    return math.frexp(size)[1] if size > 0.0 else None

@@ -1,0 +1,85 @@
+"""One piece of work that asks for admission: what it takes, of which sizes it may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import NamedTuple
+
+
+class Status(Enum):
+    """Where a request stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    REFUSED = "refused"
+    """It cannot fit any more, since the limit was lowered."""
+    GONE = "gone"
+
+
+class Choice(NamedTuple):
+    """A size of work and what it takes then, by resource."""
+
+    size: float
+    amounts: dict[str, float]
+
+
+class Shrunk(NamedTuple):
+    """How much less work of flexible size was let in than wanted to be."""
+
+    share: float
+    """Of the wanted size, 0-1."""
+    amount: float
+    """Of the resource that the wanted size would have taken more, in its unit."""
+
+
+NOT_SHRUNK = Shrunk(0.0, 0.0)
+
+
+class Request:
+    """One piece of work that wants to start."""
+
+    __slots__ = (
+        "amounts", "choices", "climbed", "job", "key", "learned", "least", "loop", "size",
+        "started", "status", "waited", "wake",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        job: str | None,
+        amounts: dict[str, float],
+        learned: frozenset[str] = frozenset(),
+        size: float = math.nan,
+        choices: tuple[Choice, ...] = (),
+    ) -> None:
+        self.job = job
+        self.size = size
+        """Of the work, as declared; `nan` when it was not."""
+        self.amounts = self.least = amounts
+        """By resource, in its unit; `least` are those of the least size that it may have."""
+        self.learned = learned
+        """Resources whose amount was learned: too much of it does not stop a lone job."""
+        self.choices = choices
+        """Larger sizes that it may start with as well, the largest first."""
+        self.climbed: Mapping[str, float] = {}
+        """By resource, how far the application had climbed when it began; see `Held`."""
+        self.status = Status.GONE
+        self.started = math.nan
+        self.key: object = None
+        """Thread or task that holds it; set by the gate, as the next three are."""
+        self.loop: object = None
+        self.wake: Callable[[], None] | None = None
+        self.waited = False
+
+
+class View(NamedTuple):
+    """What there is to tell of the queue."""
+
+    running: tuple[Request, ...]
+    waiting: tuple[Request, ...]
+    """The first of those that wait for room or a rest, in their order."""
+    room: dict[str, float]
+    """What is left of each limit; empty when nothing waits."""
+    rest: float
+    """Seconds before the next one may start."""

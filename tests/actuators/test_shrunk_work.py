@@ -1,0 +1,97 @@
+"""Work that had to be smaller than it wanted calls for steps that lose less than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from amptalk.actuators.actuation import Actuation
+from amptalk.clock import VirtualClock
+from amptalk.model.level import Level
+from amptalk.model.resource import MEMORY
+from tests.actuators.support import decision, sample, state
+from tests.helpers import eventually
+
+LIMIT = 1000.0
+EACH = 50.0
+"""MB that one of a batch takes."""
+
+
+class Server:
+    """A virtual service: batches take memory while they run, the rest is resident."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.resident, self.working = 200.0, 0.0
+        self.actuation = Actuation(
+            self.clock, "degrade", ((MEMORY, LIMIT),), family_memory_mb=lambda: self.memory
+        )
+        for most in (1, 2, 4, 8, 8, 8, 8):
+            self.batch(most)
+
+    @property
+    def memory(self) -> float:
+        return self.resident + self.working
+
+    def tick(self) -> None:
+        now = self.clock.advance(0.1)
+        level = Level.CRITICAL if self.memory > 0.85 * LIMIT else Level.NORMAL
+        limits = (state(self.memory, level, limit=LIMIT),)
+        seen = sample(now, memory_used_mb=self.memory)
+        self.actuation.announced(seen)
+        self.actuation.carry_out(seen, limits, decision(memory=1.0))
+
+    def batch(self, most: int) -> float:
+        """Serve a batch of up to `most`; returns of how many it was."""
+        self.tick()
+        with self.actuation.admission.admit("batch", size=(1, most)) as admitted:
+            self.working = EACH * admitted.size
+            self.tick()
+            self.tick()
+        self.working = 0.0
+        self.tick()
+        return admitted.size
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.actuation.release()
+
+
+def test_a_batch_is_as_large_as_there_is_room_for(server: Server) -> None:
+    assert server.batch(8) == 8
+    server.resident = 720.0
+    assert server.batch(8) == 4
+    server.resident = 940.0
+    assert server.batch(8) == 1
+
+
+def test_what_loses_less_than_shrinking_makes_room_and_what_loses_more_does_not(
+    server: Server,
+) -> None:
+    called: list[str] = []
+    server.actuation.ladder.hook("cache", lambda: called.append("cache"), cost=0.02)
+    server.actuation.ladder.hook("model", lambda: called.append("model"), cost=1.0, expected=400.0)
+    server.batch(8)
+    assert called == []
+    server.resident = 700.0
+
+    def dropped() -> bool:
+        server.batch(8)  # the trim, which loses nothing, is tried first
+        return bool(called)
+
+    eventually(dropped, "the cache was dropped")
+    assert set(called) == {"cache"}
+
+
+def test_work_that_wanted_no_more_calls_for_nothing(server: Server) -> None:
+    called: list[str] = []
+    server.actuation.ladder.hook("cache", lambda: called.append("cache"), cost=0.02)
+    server.resident = 700.0
+    server.batch(3)
+    server.tick()
+    assert called == []
+    assert server.actuation.admission.room.shrunk("memory").share == 0.0
