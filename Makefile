@@ -27,7 +27,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed
-	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting
+	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting -p benchmarks.serving
 
 check: lint types test
 
