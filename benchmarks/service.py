@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,12 +36,17 @@ from benchmarks.serving.telling import detail_table, goodput_table, ratio_table 
 from benchmarks.serving.trial import run_trial  # noqa: E402
 
 SECONDS, SEEDS = 150.0, 5
+PRIORITY = -10
+"""Nice value of the clients, of every arm and of the neighbour, so that what else runs on the
+machine disturbs less."""
 QUICK_SECONDS, QUICK_ARMS, QUICK_SCENARIOS = 5.0, (CEILING, "dynamic"), ("tight-fast",)
 
 
 def main() -> None:
     """Run what is not in the log yet, then print the tables of all that is."""
     options = _options()
+    with suppress(PermissionError):
+        os.nice(PRIORITY)
     path = Path(options.log)
     names = options.scenarios.split(",")
     kinds = _runnable(options.arms.split(","))
