@@ -249,10 +249,10 @@ class Engine:
             before=before, after=after, expected=report.expected,
             verdict=report.verdict.value, detail=report.detail,
         )  # fmt: skip
-        for violation in reversed(self.parts.judge.violations):
-            if _concerns(report, violation):
-                violation.actions.append(f"{report.action}: {report.verdict.value}")
-                break
+        concerned = [one for one in self.parts.judge.violations if _concerns(report, one)]
+        if concerned:
+            # The first that it was begun in; a later one may have come before it was measured.
+            concerned[0].actions.append(f"{report.action}: {report.verdict.value}")
 
 
 def _concerns(report: ActionReport, violation: Violation) -> bool:

@@ -185,8 +185,8 @@ def test_known_demand_breaks_the_limit_for_less_time_than_under_dynamic(
 ) -> None:
     ours = count_held(machine, Predictive, range(2), 900)
     theirs = count_held(machine, Dynamic, range(2), 900)
-    assert ours.over < 0.7 * theirs.over
-    assert ours.lost < theirs.lost + 7.0
+    assert ours.over < 0.75 * theirs.over
+    assert ours.lost < theirs.lost + 8.0
 
 
 def test_breaches_by_known_demand_are_warned_of_and_few_warnings_are_false() -> None:

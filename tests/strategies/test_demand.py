@@ -194,3 +194,36 @@ def test_whatever_happens_no_more_shows_than_was_announced_and_stretches_are_in_
             assert stretches[0].begins == 0.0
             assert stretches[-1].ends == math.inf
             assert all(a.ends == b.begins for a, b in pairwise(stretches))
+
+
+def ran(demand: KnownDemand, took: float, share: float, *, since: float = 0.0) -> None:
+    """Let 40 be announced, begin, take `took` under a share of work, and end."""
+    one = Announcement("cpu", 40.0, 5.0, 20.0)
+    for second in range(40):
+        value = 30.0 + (took if 5 <= second < 25 else 0.0)
+        demand.update(since + second, value, 30.0, after(float(second), one), share)
+
+
+def test_work_that_takes_less_while_work_is_held_back_is_held_back_as_well() -> None:
+    demand = KnownDemand("rate")
+    for again in range(3):
+        ran(demand, 20.0, 0.5, since=100.0 * again)
+    assert demand.scales
+    demand.update(400.0, 50.0, 30.0, [Announcement("cpu", 40.0, -1.0, 20.0)], 0.5)
+    assert demand.taken == pytest.approx(20.0, abs=1.0)  # 40 at half of the work
+
+
+@pytest.mark.parametrize(
+    ("kind", "took", "share"),
+    [
+        ("rate", 40.0, 0.5),  # all of it, whatever may run
+        ("rate", 20.0, 1.0),  # announced too high
+        ("rate", 0.0, 0.5),  # it never came
+        ("hold", 20.0, 0.5),  # what is held does not shrink with the share
+    ],
+)
+def test_otherwise_it_is_not(kind: Kind, took: float, share: float) -> None:
+    demand = KnownDemand(kind)
+    for again in range(3):
+        ran(demand, took, share, since=100.0 * again)
+    assert not demand.scales

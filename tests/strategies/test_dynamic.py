@@ -207,8 +207,8 @@ def test_the_sampling_interval_does_not_change_what_it_does(tick: float) -> None
 
 @pytest.mark.parametrize(
     ("plant", "over", "lost"),
-    [(Thermal, 0.1, 0.5), (Power, 9.5, 6.5), (Leak, 1.5, 1.5), (Bursty, 4.5, 7.0),
-     (Queue, 0.6, 0.2), (Steady, 0.1, 2.5), (Noisy, 2.0, 12.0)],
+    [(Thermal, 0.1, 0.5), (Power, 6.0, 4.5), (Leak, 0.5, 1.0), (Bursty, 2.5, 4.5),
+     (Queue, 0.6, 0.2), (Steady, 0.1, 1.5), (Noisy, 1.0, 12.0)],
 )  # fmt: skip
 def test_each_plant_is_held_with_one_configuration(
     plant: type[Plant], over: float, lost: float
@@ -221,7 +221,7 @@ def test_each_plant_is_held_with_one_configuration(
 
 
 def test_over_all_plants_it_is_less_over_loses_less_and_moves_less_than_plain_aimd() -> None:
-    for what, factor in (("over", 0.75), ("lost", 0.75), ("travel", 0.6)):
+    for what, factor in (("over", 0.4), ("lost", 0.5), ("travel", 0.6)):
         ours = fmean(mean(Dynamic, plant, what) for plant in PLANTS)
         theirs = fmean(mean(Aimd, plant, what) for plant in PLANTS)
         assert ours < factor * theirs, what

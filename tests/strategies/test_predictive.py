@@ -184,13 +184,9 @@ def day_by_day(make: Callable[[], Strategy], days: int = 4) -> tuple[int, list[f
     return over, shares
 
 
-@pytest.mark.xfail(
-    reason="over for 4 of 5760 minutes, dynamic for 2: the daily profile is not acted upon enough"
-)
 def test_before_a_daily_peak_it_acts_before_the_limit_is_met() -> None:
-    theirs, _ = day_by_day(Dynamic)
-    ours, shares = day_by_day(lambda: Predictive(60.0))
-    assert ours < theirs
+    over, shares = day_by_day(lambda: Predictive(60.0))
+    assert over <= 1  # of 5760 minutes
     # At full share the limit is met on the way up, about an hour before the peak.
     hour = 14.0 - 1.2 * math.sqrt(math.log(80.0 / 50.0))
     met = 3 * 1440 + int(60 * hour)
@@ -233,9 +229,9 @@ def test_where_history_teaches_little_it_is_as_good_as_dynamic(plant: type[Plant
     assert ours + max(0.0, our_loss) <= 1.1 * theirs + 0.4
 
 
-def test_a_neighbour_that_comes_and_goes_is_over_less_often_than_under_dynamic() -> None:
-    (over, _), (ours, _) = compared(Periodic, 1800)
-    assert ours < 0.9 * over
+def test_a_neighbour_that_comes_and_goes_is_hardly_ever_met_over_the_limit() -> None:
+    _, (ours, _) = compared(Periodic, 1800)
+    assert ours < 0.5
 
 
 def test_a_sensor_slower_than_the_ticks_is_forecast_at_its_own_pace() -> None:

@@ -1,48 +1,46 @@
-"""Strategy `adaptive`: the control of `dynamic`, tuned to the pattern of the workload.
+"""Strategy `adaptive`: the control of `dynamic`, with what suits the workload.
 
-It recognises the pattern of each limited value, sets guard band and gains to suit,
-and asks for faster samples when a limit is close or work comes in bursts. The
-patterns are in `patterns`, the control in `controllers`.
+It takes the guard band that costs least (`scored`), names the pattern of each limited value
+(`patterns`), and asks for faster samples when a limit is close or work comes in bursts. The
+control is in `controllers`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from amptalk.model.decision import Allocation, Decision, Observation
 from amptalk.model.level import Level, LimitState
 from amptalk.strategies.control import LimitControl
-from amptalk.strategies.controllers import DEFAULT, Tuning
 from amptalk.strategies.patterns import Pattern, PatternWatch
+from amptalk.strategies.scored import ScoredCaution
 
-TUNINGS: dict[Pattern, Tuning] = {
-    Pattern.UNKNOWN: DEFAULT,
-    # Nothing comes unawares: a narrow guard band.
-    Pattern.STEADY: Tuning(guard=0.7, slow_guard=0.8),
-    # The value runs towards its limit: turn it sooner.
-    Pattern.RAMP: Tuning(slow_gain=11.0),
-    # The filter follows leaps at once, so what it leaves of the noise is little.
-    Pattern.BURSTY: Tuning(guard=0.7, probe=0.08),
-    # What goes up comes down again, and smoothly: follow it closely.
-    Pattern.PERIODIC: Tuning(probe=0.5),
-    # A crossing is mostly the sensor's.
-    Pattern.NOISY: Tuning(guard=0.7),
-}
 _CLOSE = 0.9
 _FASTER, _FASTEST = 0.5, 0.25
 """Parts of the nominal interval: close to a limit or bursty, critical."""
 
 
 class _Limit:
-    __slots__ = ("control", "watch")
+    __slots__ = ("caution", "control", "seen", "watch")
 
     def __init__(self, state: LimitState, interval: float, delay: int) -> None:
         self.control = LimitControl(state)
         self.watch = PatternWatch(interval, delay)
+        self.caution = ScoredCaution()
+        self.seen = math.nan
+        """Monotonic time of the last value."""
+
+    def take(self, now: float, ratio: float) -> None:
+        """Take a fresh value as a part of its limit."""
+        self.watch.add(now, ratio)
+        if now > self.seen:
+            self.caution.take(now, now - self.seen, self.control.controller)
+        self.seen = now
 
 
 class Adaptive:
-    """Holds each limit by a controller tuned to how the resource is used."""
+    """Holds each limit with the guard band and the sampling interval that suit its use."""
 
     name = "adaptive"
 
@@ -67,9 +65,8 @@ class Adaptive:
             if limit is None:
                 limit = self._limits[name] = _Limit(state, self._interval, len(self._limits))
             if state.fresh and not state.blind:
-                limit.watch.add(now, state.value / state.limit)
+                limit.take(now, state.value / state.limit)
             pattern = limit.watch.pattern
-            limit.control.controller.tuning = TUNINGS[pattern]
             tell = None if pattern is Pattern.UNKNOWN else _TELL[pattern]
             allocations.append(limit.control.allocate(state, now, topic=pattern, tell=tell))
             pace = min(pace, _pace(state, pattern))

@@ -22,6 +22,22 @@ PATIENCE: dict[Kind, float] = {"rate": 3.0, "hold": 30.0, "temperature": 30.0}
 expected any more: it was announced too high. Memory fills slowly, a rate is there at once."""
 _SHOWN = 0.9
 """This part of what was waited for is taken to be all of it."""
+_HELD_BACK = 0.9
+"""Up to this share of work it shows whether announced work is held back as well."""
+_TOO_LITTLE = 0.1
+"""Of which less than this part shows was announced too high, or has not come."""
+_LARGE = 0.5
+"""Part of all that runs of announced work which has to have begun to tell."""
+_LESSON = 0.5
+
+
+def running_at(announced: Sequence[Announcement], moment: float) -> float:
+    """How much of the announced work runs at a moment, in seconds from now."""
+    return sum([
+        one.amount
+        for one in announced
+        if one.starts_in <= moment < one.starts_in + one.duration
+    ])  # fmt: skip
 
 
 class Stretch(NamedTuple):
@@ -47,14 +63,22 @@ class KnownDemand:
     """Follows the known demand on one resource from tick to tick."""
 
     __slots__ = (
-        "_beginning", "_change", "_future", "_origin", "_patience", "_settles", "_total",
-        "_unseen", "shown",
+        "_beginning", "_change", "_future", "_may_scale", "_origin", "_part", "_patience",
+        "_scaling", "_settles", "_total", "_unseen", "scales", "shown",
     )  # fmt: skip
 
     def __init__(self, kind: Kind) -> None:
         self._patience = PATIENCE[kind]
+        self._may_scale = kind == "rate"  # what is held does not shrink with the share
         self.shown = 0.0
-        """How much known demand is in the measured value."""
+        """How much of the known demand shows in the measured value, as if it ran in full."""
+        self.scales = False
+        """Whether announced work is held back as the rest is; learned from what it took while
+        work was held back."""
+        self._scaling = 0.0
+        """Part of it that was."""
+        self._part = 1.0
+        """Of what is announced, this part runs."""
         self._total = 0.0
         """Announced demand that has begun."""
         self._unseen = 0.0
@@ -70,22 +94,33 @@ class KnownDemand:
         self._settles = -math.inf
 
     def update(
-        self, now: float, value: float, usual: float, coming: Sequence[Announcement]
+        self,
+        now: float,
+        value: float,
+        usual: float,
+        coming: Sequence[Announcement],
+        share: float = 1.0,
     ) -> float:
-        """Take a measured value; return what it is without announced demand.
+        """Take a measured value, under a share of work; return it without announced demand.
 
         `usual` is what that was expected to be. Announced demand that begins or ends shows
         as a change away from it, no larger than announced; a change without one is none.
         """
+        self._part = share if self.scales else 1.0
         total = 0.0
         for one in self._announced(coming):
             if one.starts_in <= EARLY and one.starts_in + one.duration > 0.0:
                 total += one.amount
         if total != self._total:
-            self._begin(now, total, usual if usual == usual else value - self.shown)  # noqa: PLR0124
+            self._begin(now, total, usual if usual == usual else value - self.taken)  # noqa: PLR0124
         if self._settles > -math.inf:
-            self._follow(now, value)
-        return value - self.shown
+            self._follow(now, value, share)
+        return value - self.taken
+
+    @property
+    def taken(self) -> float:
+        """What is in the measured value of it."""
+        return self.shown * self._part
 
     def _announced(self, coming: Sequence[Announcement]) -> Sequence[Announcement]:
         """Known demand that is told in full, and not as what is left of it.
@@ -110,20 +145,34 @@ class KnownDemand:
         self._change = total - self._unseen - self.shown
         self._settles = now + EARLY + self._patience
 
-    def _follow(self, now: float, value: float) -> None:
+    def _follow(self, now: float, value: float, share: float) -> None:
         """Look how much of the change has shown by now."""
         expected = self._total - self._unseen
         if expected > self.shown:
             # A value that fell meanwhile, by our own cut above all, rises from there.
-            self._origin = min(self._origin, value - self.shown)
-            self.shown = min(expected, max(self.shown, value - self._origin))
+            self._origin = min(self._origin, value - self.taken)
+            seen = (value - self._origin) / self._part
+            self.shown = min(expected, max(self.shown, seen))
         else:
-            self.shown = max(0.0, expected, min(self.shown, value - self._origin))
+            seen = (value - self._origin) / self._part
+            self.shown = max(0.0, expected, min(self.shown, seen))
         left = expected - self.shown
         if abs(left) <= (1.0 - _SHOWN) * abs(self._change) or now >= self._settles:
             self._settles = -math.inf
+            self._learn_scaling(value, expected, share)
             self._unseen = max(0.0, self._total - self.shown)
             self.shown = min(self.shown, self._total)
+
+    def _learn_scaling(self, value: float, expected: float, share: float) -> None:
+        """What all that runs took of what was announced tells whether it was held back."""
+        tells = 0.0 < _LARGE * expected <= self._change and share <= _HELD_BACK
+        if not (tells and self._may_scale):
+            return
+        part = (value - self._origin) / expected
+        if part > _TOO_LITTLE:
+            scaling = min(1.0, max(0.0, (1.0 - part) / (1.0 - share)))
+            self._scaling += _LESSON * (scaling - self._scaling)
+            self.scales = self._scaling > 0.5
 
     @property
     def idle(self) -> bool:

@@ -1,7 +1,7 @@
-"""One limit held ahead of time: what is known of it, and the control that is fed with it.
+"""One limit held ahead of time: what is known of it, and the control that makes room for it.
 
 The control itself is in `control`, what is expected in `prospects` and `demand`, what acting
-and waiting cost in `costs`. Here they meet: what is fed in, and when.
+and waiting cost in `costs`. Here they meet: what room is made for, and when.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Allocation, Expectation
 from amptalk.model.level import LimitState
 from amptalk.model.resource import Kind
-from amptalk.strategies.control import LimitControl
+from amptalk.strategies.control import NOTHING, Known, LimitControl
 from amptalk.strategies.costs import STAYING, break_even
-from amptalk.strategies.demand import KnownDemand, Stretch
+from amptalk.strategies.demand import KnownDemand, Stretch, running_at
 from amptalk.strategies.prospects import Growth, Prospect, claim_of, probability_of, prospect_of
 from amptalk.strategies.reasons import about, words
 
@@ -90,14 +90,14 @@ class Foresight:
         """Whether there ever was a value."""
         return self._first is not None
 
-    def allocate(self, state: LimitState, coming: list[Announcement], now: float) -> Allocation:
-        """Answer a state; `coming` is the known demand on its resource."""
+    def allocate(self, state: LimitState, announced: list[Announcement], now: float) -> Allocation:
+        """Answer a state; `announced` is the known demand on its resource."""
         if state.fresh and math.isfinite(state.value):
-            self._learn(state.value, coming, now)
+            self._learn(state.value, announced, now)
         forecast = self._forecast
         if forecast is None or state.blind:
             return self._control.allocate(state, now)
-        stretches = self._demand.ahead(coming) if coming or self._demand.shown else []
+        stretches = self._demand.ahead(announced) if announced or self._demand.shown else []
         settling = self._thermal.settling() if self._thermal is not None else None
         prospect = prospect_of(
             state.resource.kind, forecast, stretches, settling, self._growth, now,
@@ -105,17 +105,17 @@ class Foresight:
         )  # fmt: skip
         self._cause = prospect.cause
         extra = self._set_aside(stretches, state.resource.kind)
-        ratio = self._ratio(state, forecast, prospect, stretches, extra)
+        known = self._known(announced, state, forecast, prospect, stretches, extra)
         self._change_control(state, forecast, extra, now)
         expected = self._expectation(state, forecast, stretches, prospect, now)
-        if now < self._resting_until and ratio < 1.0:
+        if now < self._resting_until and known == NOTHING:
             state = state._replace(fresh=False)
         acting = self._acting
         topic = about(prospect, extra, acting=acting)
         if topic is None:
-            return self._control.allocate(state, now, ratio, expected)
+            return self._control.allocate(state, now, known, expected)
         return self._control.allocate(
-            state, now, ratio, expected, topic,
+            state, now, known, expected, topic,
             lambda: words(prospect, state, extra, acting=acting),
         )  # fmt: skip
 
@@ -124,7 +124,7 @@ class Foresight:
         demand = self._demand
         if coming or not demand.idle:
             usual = self._forecast.mean[0] if self._forecast is not None else math.nan
-            value = demand.update(now, value, usual, coming)
+            value = demand.update(now, value, usual, coming, self._control.controller.share)
         if self._thermal is not None:
             self._thermal.update(value, now)
         forecaster = self._forecaster
@@ -146,30 +146,49 @@ class Foresight:
         soon = [one.whole for one in stretches if one.begins <= SET_ASIDE[kind]]
         return max(0.0, max(soon) - self._demand.shown)
 
-    def _ratio(
+    def _known(  # noqa: PLR0917 - everything that is known of a limit
         self,
+        announced: list[Announcement],
         state: LimitState,
         forecast: Forecast,
         prospect: Prospect,
         stretches: list[Stretch],
         extra: float,
-    ) -> float:
-        """What the control is told of value / limit: what is expected of it, if it pays to act."""
+    ) -> Known:
+        """What the control makes room for, if it pays to act."""
         kind, limit, value = state.resource.kind, state.limit, state.value
         probability = prospect.probability
-        level = value + _growth_ahead(forecast, LEAD[kind])
+        growth = 0.0 if kind == "rate" else _growth_ahead(forecast, LEAD[kind])
         ahead = SET_ASIDE[kind]
         soon = extra + self._demand.shown
         if any(one.begins > ahead and one.whole > soon for one in stretches):
             probability = probability_of(forecast, stretches, limit, ahead)[0]
+        doubt = 0.0
         if extra > 0.0:
             _, high = forecast.interval(2.0 * _SURE - 1.0)
             at = _steps(ahead, forecast.step) - 1
-            level += high[at] - forecast.mean[at]
+            doubt = high[at] - forecast.mean[at]
+        level = value + growth + doubt
         room = max(_LEAST_LIMIT * limit, limit - extra)
         cut = max(_SMALLEST_CUT, 1.0 - room / level if level > room else 0.0)
         self._acting = probability >= break_even(cut, kind) * (STAYING if self._acting else 1.0)
-        return level / room if self._acting else value / limit
+        demand = self._demand
+        if demand.scales:
+            return self._held_back(announced, kind)
+        taken = demand.taken
+        return Known(taken, taken + (extra + doubt + growth if self._acting else 0.0))
+
+    def _held_back(self, announced: list[Announcement], kind: Kind) -> Known:
+        """Room for announced work that is held back as the rest is.
+
+        What has begun is in the load by now, or will be before work is raised again.
+        """
+        begun = running_at(announced, 0.0)
+        starts = [one.starts_in for one in announced if 0.0 < one.starts_in <= SET_ASIDE[kind]]
+        soon = max([running_at(announced, moment) for moment in starts], default=0.0)
+        if not self._acting or soon <= begun:
+            return NOTHING
+        return Known(coming=soon - begun)
 
     def _change_control(
         self, state: LimitState, forecast: Forecast, extra: float, now: float
@@ -181,7 +200,7 @@ class Foresight:
         """
         before, demand = self._before, self._demand
         if before is None:
-            if self._acting and extra > 0.0:
+            if self._acting and extra > 0.0 and not demand.scales:
                 self._before = _Before(
                     copy.deepcopy(self._control), forecast.value, demand.shown, now + _REMEMBERED
                 )

@@ -1,4 +1,4 @@
-"""Strategy `predictive`: the same control, fed with what will be instead of what is.
+"""Strategy `predictive`: the same control, with room for what will be.
 
 Three things tell what will be: a forecast of each limited value, known demand (announced,
 admitted, granted) on top of it, and for a temperature the course of its heating. A cut is made
