@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,37 +29,25 @@ from benchmarks.serving import log  # noqa: E402
 from benchmarks.serving.arms import ALL, CEILING, EARLYOOM, SEARCHED, Arm  # noqa: E402
 from benchmarks.serving.choosing import FIRST_SEED, best_settings, candidates, chosen  # noqa: E402
 from benchmarks.serving.groups import GroupError  # noqa: E402
+from benchmarks.serving.priority import raised  # noqa: E402
 from benchmarks.serving.scenarios import BY_NAME, SCENARIOS  # noqa: E402
 from benchmarks.serving.summary import summarise  # noqa: E402
 from benchmarks.serving.telling import detail_table, goodput_table, ratio_table  # noqa: E402
 from benchmarks.serving.trial import run_trial  # noqa: E402
 
 SECONDS, SEEDS = 150.0, 5
-PRIORITY = -10
-"""Nice value of the clients, of every arm and of the neighbour, so that what else runs on the
-machine disturbs less."""
 QUICK_SECONDS, QUICK_ARMS, QUICK_SCENARIOS = 5.0, (CEILING, "dynamic"), ("tight-fast",)
 
 
 def main() -> None:
     """Run what is not in the log yet, then print the tables of all that is."""
     options = _options()
-    with suppress(PermissionError):
-        os.nice(PRIORITY)
     path = Path(options.log)
     names = options.scenarios.split(",")
     kinds = _runnable(options.arms.split(","))
     try:
-        for seed in range(options.seeds):
-            for name in names:
-                if options.search:
-                    arms = [
-                        *chosen(name, [CEILING]),
-                        *candidates(k for k in kinds if k in SEARCHED),
-                    ]
-                    _run(path, name, seed, options.seconds, arms)
-                else:
-                    _run(path, name, FIRST_SEED + seed, options.seconds, chosen(name, kinds))
+        with raised():
+            _run_all(options, path, names, kinds)
     except GroupError as error:
         raise SystemExit(f"no trial: {error}") from error
     except asyncio.CancelledError:
@@ -103,6 +90,18 @@ def report(trials: Sequence[log.Trial], names: Sequence[str], *, quick: bool = F
             about = BY_NAME[one.scenario].about
             lines += [f"## {one.scenario}", f"{about[0].upper()}{about[1:]}.", detail_table(one)]
     return "\n\n".join(line.rstrip("\n") for line in lines) + "\n"
+
+
+def _run_all(
+    options: argparse.Namespace, path: Path, names: Sequence[str], kinds: Sequence[str]
+) -> None:
+    for seed in range(options.seeds):
+        for name in names:
+            if options.search:
+                arms = [*chosen(name, [CEILING]), *candidates(k for k in kinds if k in SEARCHED)]
+                _run(path, name, seed, options.seconds, arms)
+            else:
+                _run(path, name, FIRST_SEED + seed, options.seconds, chosen(name, kinds))
 
 
 def _run(path: Path, name: str, seed: int, seconds: float, arms: Sequence[Arm]) -> None:
