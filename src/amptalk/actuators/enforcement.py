@@ -14,6 +14,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+from amptalk.actuators.guardian.guardian import GuardianProcess
+from amptalk.actuators.guardian.guarding import Guarding, Start
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.journal import Journal
 from amptalk.actuators.journal.restore import Restored, restore
@@ -53,8 +55,8 @@ class Enforcement:
     """Everything that the kernel holds for one manager, off until `begin`.
 
     One manager of a process enforces at a time; another one is told so. `begin`, `check` and `end`
-    may block: they belong on action threads. `roots`, `pid` and `folder` (of the journal) are
-    injectable.
+    may block: they belong on action threads. `exclude` has a helper process left out of the
+    application. `guardian`, `roots`, `pid` and `folder` (of the journal) are injectable.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Enforcement:
         limits: Sequence[tuple[Resource, float]],
         *,
         cores: Callable[[], float],
+        exclude: Callable[[int], object],
+        guardian: Start = GuardianProcess,
         roots: Roots | None = None,
         pid: int | None = None,
         folder: str | None = None,
@@ -74,6 +78,8 @@ class Enforcement:
         self._path = folder
         self.children = Children(self._roots.proc, self._pid)
         """Child processes by their importance."""
+        self._exclude = exclude
+        self._guarding = Guarding(clock, self.children, self._leave_out, guardian)
         limited = {resource.name for resource, _ in self._limits}
         self._standing = StandingLimits(clock, self._limits)
         self._brake = MemoryBrake()
@@ -110,7 +116,7 @@ class Enforcement:
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
-        return self._standing.reports()
+        return [*self._standing.reports(), *self._guarding.reports()]
 
     # -- start and stop ---------------------------------------------------------
 
@@ -133,7 +139,11 @@ class Enforcement:
             return
         hold = self._hold
         assert hold is not None  # noqa: S101 - set by `_open`
+        guarded = self._guarding.begin(hold, self._path_of_journal())
         self._sentences += self._standing.begin(hold)
+        if self.holds("memory"):
+            guarded += self._guarding.watch(hold)
+        self._sentences += guarded
         for step in self.steps:
             step.begin(hold)
         self.children.begin(hold)
@@ -154,6 +164,7 @@ class Enforcement:
         else:
             self._tell(results)
         self._hold = self._folder = None
+        self._guarding.end()
         self._standing.end()
         for step in self.steps:
             step.end()
@@ -165,6 +176,7 @@ class Enforcement:
         """Become inert in a forked child: all of it is the parent's."""
         if self.active:
             _in_use.release()
+        self._guarding.forget()
         self._hold = self._folder = None
         self._standing.end()
         for step in self.steps:
@@ -173,7 +185,7 @@ class Enforcement:
 
     def _open(self) -> None:
         """Open the journal and undo what ended owners left in it."""
-        path = usual_folder(os.environ, os.geteuid()) if self._path is None else self._path
+        path = self._path_of_journal()
         owner = identity_of(self._roots.proc, self._pid)
         folder = JournalFolder(path, create=True)
         try:
@@ -189,6 +201,14 @@ class Enforcement:
         self._hold = Hold(
             self._roots, journal, groups, self._members, self._limits, self._cores
         )  # fmt: skip
+
+    def _path_of_journal(self) -> str:
+        return usual_folder(os.environ, os.geteuid()) if self._path is None else self._path
+
+    def _leave_out(self, pid: int) -> None:
+        """Neither move a helper process into our groups nor count it."""
+        self.excluded |= {pid}
+        self._exclude(pid)
 
     def _tell(self, results: list[Restored]) -> None:
         """Say what became of changes that an ended owner left, or of ours that remain."""
@@ -226,7 +246,14 @@ class Enforcement:
     def check(self) -> None:
         """Look whether what stands still stands, and order the victims anew. Never raises."""
         self._standing.check()
+        self.declared()
+
+    def declared(self) -> None:
+        """Take up children that were declared, or have ended. Never raises."""
         self.order()
+        for text in self._guarding.look():
+            if text not in self._sentences:
+                self._sentences.append(text)
 
     def order(self) -> None:
         """Bring the order of victims up to date; from an action thread. Never raises."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,15 @@ class Machine:
             self._take(Path(path), data.decode())
             self.log.append((str(Path(path).relative_to(self.root)), data.decode()))
         return len(data)
+
+    def kill(self, pid: int, number: int) -> None:
+        """Signals reach made-up processes only."""
+        stat = self.root / f"proc/{pid}/stat"
+        if not stat.exists():
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        if number == signal.SIGCONT:
+            stat.write_text(stat.read_text().replace(" T ", " S ", 1))
+        self.log.append((f"proc/{pid}", signal.Signals(number).name))
 
     def mkdir(self, path: str, mode: int) -> None:
         fault = self.fault(path)

@@ -84,14 +84,23 @@ class MemoryCap(Standing):
         return "" if self._value is None else self._value.still_held()
 
 
+def usage_files(folder: str, version: int) -> tuple[str, str, str]:
+    """Files with what a group is charged with and with its details, and a line's name in these.
+
+    The line tells what can simply be dropped: file cache that was not used for a while.
+    """
+    if version == 1:
+        return f"{folder}/memory.usage_in_bytes", f"{folder}/memory.stat", "total_inactive_file"
+    return f"{folder}/memory.current", f"{folder}/memory.stat", "inactive_file"
+
+
 def _used(folder: str, version: int) -> int:
     """Bytes that a group has in use and that cannot simply be dropped. Raises `ActionError`."""
-    name = "memory.current" if version == 2 else "memory.usage_in_bytes"
-    key = b"inactive_file" if version == 2 else b"total_inactive_file"
+    total, _, dropped = usage_files(folder, version)
     try:
-        return int(read(f"{folder}/{name}")) - _stat(folder, key)
+        return int(read(total)) - _stat(folder, dropped.encode())
     except (ValueError, SensorFault) as error:
-        raise ActionError(f"{folder}/{name} cannot be read as a number: {error}") from None
+        raise ActionError(f"{total} cannot be read as a number: {error}") from None
 
 
 def _stat(folder: str, key: bytes) -> int:
