@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from amptalk.actuators.journal.folder import JournalFolder
+from amptalk.sensors.identity import start_of
 from tests.helpers import ROOT, eventually, run_python
 from tests.integration.enforcing import gone, groups_of, program, said, why_not
 
@@ -47,7 +48,7 @@ def guardian_of(sentence: str) -> int:
 
 
 def ended(pid: int) -> bool:
-    return not os.path.exists(f"/proc/{pid}")
+    return start_of("/proc", pid) is None
 
 
 def status(pid: int, key: str) -> str:

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from typing import NamedTuple
 
 from amptalk.sensors.files import SensorFault, garbled, is_number, link_target, read_once, read_text
 
 ENDED = (b"Z", b"X", b"x")
 _STOPPED = b"T"
+_PENDING = b"\nShdPnd:"
+"""Signals that a process has got and not acted on, as a mask in `status`."""
+_STOP_SIGNAL = 1 << (signal.SIGSTOP - 1)
 _PAGE = 4096
 
 
@@ -60,8 +64,11 @@ def wait_for_end(pid: int) -> None:
 
 
 def is_stopped(proc: str, pid: int) -> bool:
-    """Whether a process was stopped by a signal. Raises `SensorFault`."""
-    return _state_and_start(proc, pid)[0] == _STOPPED
+    """Whether a process was stopped by a signal, or is about to. Raises `SensorFault`."""
+    if _state_and_start(proc, pid)[0] == _STOPPED:
+        return True
+    pending = read_once(f"{proc}/{pid}/status", _PAGE).partition(_PENDING)[2].split(None, 1)
+    return bool(pending and int(pending[0], 16) & _STOP_SIGNAL)
 
 
 def _state_and_start(proc: str, pid: int) -> tuple[bytes, int]:

@@ -116,6 +116,7 @@ class Machine:
         if pid == PID or parent in self.family:
             self.family.append(pid)
         self.put(f"proc/{pid}/stat", f"{pid} (a) S {parent} " + "0 " * 17 + f"{start} 0 0\n")
+        self.put(f"proc/{pid}/status", "Name:\ta\nShdPnd:\t0000000000000000\n")
         self.put(f"proc/{pid}/cgroup", self._lines)
         self.put(f"proc/{pid}/oom_score_adj", "0\n")
         self.put(f"proc/{pid}/task/{pid}/children", "".join(f"{child} " for child in children))

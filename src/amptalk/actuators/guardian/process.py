@@ -27,6 +27,8 @@ READY = b"ready\n"
 _PROC = Roots().proc
 _ROUNDS, _PAUSE = 3, 0.2
 """Times that undoing is tried, and seconds between: the kernel may be busy with the dying."""
+_ENDING = 200.0
+"""Milliseconds that the end of a process may take, from its first closed file to the last."""
 _MOST = 65536
 _HASTE, _SPARED = -10, "-900"
 """Priority of its processor time, and its score when memory runs out, where it may have them."""
@@ -60,6 +62,9 @@ class Guardian:
                     self._leave(undo=True)
                     return
                 said = os.read(self._orders, _MOST)
+                if not said:  # a process closes its files a moment before it has ended
+                    self._poll.unregister(self._orders)
+                    self._poll.poll(_ENDING)
                 if not said or BYE in said:
                     self._leave(undo=not said)
                     return
@@ -112,6 +117,7 @@ def undo_all(owner: Identity, folder: JournalFolder) -> None:
     for _ in range(_ROUNDS):
         try:
             results = restore(folder, _PROC, owner=owner)
+            restore(folder, _PROC)  # what it was writing down, and what others have left
         except ActionError:
             return
         if not any(result.remains for result in results):
