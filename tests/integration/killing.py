@@ -142,9 +142,11 @@ VERSION_2: Mapping[str, Act] = {
 class Bystander:
     """A process that the actuators are about, and what the kernel says of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: str = "") -> None:
         self.process = subprocess.Popen(["/bin/sleep", "600"])
         self.pid = self.process.pid
+        if within:
+            Path(within, "cgroup.procs").write_text(str(self.pid))
         self.before = self.state()
 
     def state(self) -> tuple[str, str, bool]:
@@ -163,16 +165,17 @@ class Bystander:
 
 
 def killed_after(
-    last: int, act: Act, bystander: int, path: str, *, guarded: bool
+    last: int, act: Act, bystander: int, path: str, *, guarded: bool, within: str = ""
 ) -> tuple[int, int, int]:
     """Run an actuator that is killed after so many changes, 0 for never.
 
-    Returns its pid, its exit status and its guardian's pid, 0 without one.
+    The process lives in the group `within`, or where this one lives. Returns its pid, its exit
+    status and its guardian's pid, 0 without one.
     """
     reading, telling = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(last, act, bystander, path, telling, guarded=guarded)
+        _child(last, act, bystander, path, telling, guarded=guarded, within=within)
     os.close(telling)
     with os.fdopen(reading) as said:
         guardian = int(said.readline() or 0)
@@ -202,7 +205,7 @@ def _guardian(owner: Identity, path: str, telling: int) -> int:
 
 
 def _child(
-    last: int, act: Act, bystander: int, path: str, telling: int, *, guarded: bool
+    last: int, act: Act, bystander: int, path: str, telling: int, *, guarded: bool, within: str
 ) -> NoReturn:
     try:
         roots, pid = Roots(), os.getpid()
@@ -212,6 +215,8 @@ def _child(
         if guarded:
             os.write(telling, b"%d\n" % _guardian(owner, path, telling))
         os.close(telling)
+        if within:
+            Path(within, "cgroup.procs").write_text(str(pid))
         groups = OwnGroups(roots, journal, lambda: [pid, bystander])
         limits = ((MEMORY, 1000.0), (CPU, 50.0))
         hold = Hold(roots, journal, groups, lambda: [pid, bystander], limits, lambda: 2.0)
