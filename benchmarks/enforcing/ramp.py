@@ -74,7 +74,7 @@ class Ramp:
         admitted = self._line().get("admitted")
         status = self._process.wait()
         times = _times(self._log.read_bytes())
-        self._folder.cleanup()
+        self.stop()
         if status or "rate" not in self._over:
             raise RuntimeError(f"the application ended with {status} after {self._over}")
         over = self._over
@@ -87,8 +87,10 @@ class Ramp:
 
     def stop(self) -> None:
         """End it, whatever it is at."""
+        assert self._process.stdout is not None
         self._process.kill()
         self._process.wait()
+        self._process.stdout.close()
         self._folder.cleanup()
 
     def _line(self) -> dict[str, Any]:
