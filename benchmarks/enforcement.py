@@ -1,6 +1,6 @@
 """Real pressure against `handling="enforce"`: memory ramps, and calls that keep the GIL.
 
-Needs root or a delegated group, and free memory of three times the rate of the fastest ramp. What
+Needs version 1 of control groups, in which it may make some, and free memory of three times the rate of the fastest ramp. What
 it makes it removes.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks.enforcing.ramp import INTERPRETERS, LOOKAHEAD, Ramp, Result  # noqa: E402
+from benchmarks.enforcing.ramp import INTERPRETERS, LOOKAHEAD, Ramp, Result, unavailable  # noqa: E402
 
 SLOWEST, FASTEST = 0.1 * 1024, 1024.0
 SECONDS = 2.0
@@ -34,6 +34,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few of each, to see that it runs")
     parser.add_argument("--out", type=Path, help="write the report here")
     options = parser.parse_args()
+    why = unavailable()
+    if why:
+        print(f"enforcement: skipped: {why}")
+        return 0
     if options.quick:
         options.ramps, options.gil = 2, 1
     text = "\n".join([

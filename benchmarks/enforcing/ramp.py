@@ -11,6 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from amptalk.actuators.kernel.places import place_of
+from amptalk.model.errors import ActionError
+from amptalk.sensors.roots import Roots
+
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = Path(__file__).with_name("owner.py")
 LOOKAHEAD = 0.5
@@ -19,6 +23,15 @@ INTERPRETERS = 8.0
 """MB that the group holds besides what the hog writes down, about."""
 GAP = 0.1
 """Seconds without growth that show that a hog was stopped; a guardian stops it for longer."""
+
+
+def unavailable() -> str:
+    """Why no ramp can be run here, empty when one can."""
+    try:
+        place = place_of(Roots(), os.getpid(), "memory")
+    except ActionError as error:
+        return str(error)
+    return "" if place.version == 1 else "memory is in version 2 here: see tests/vm"
 
 
 class Result(NamedTuple):

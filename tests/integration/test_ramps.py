@@ -6,26 +6,13 @@ Version 1, whose groups count kernel kills in `memory.oom_control`.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from amptalk.actuators.kernel.places import place_of
-from amptalk.model.errors import ActionError
-from amptalk.sensors.roots import Roots
-from benchmarks.enforcing.ramp import GAP, INTERPRETERS, LOOKAHEAD, Ramp, reaction_of
+from benchmarks.enforcing.ramp import GAP, INTERPRETERS, LOOKAHEAD, Ramp, reaction_of, unavailable
 
-
-def why_not() -> str:
-    try:
-        place = place_of(Roots(), os.getpid(), "memory")
-    except ActionError as error:
-        return str(error)
-    return "" if place.version == 1 else "memory is in version 2 here: see tests/vm"
-
-
-WHY_NOT = why_not()
+WHY_NOT = unavailable()
 REACTION = 1.0
 ADMITTED = 60.0
 

@@ -27,6 +27,8 @@ from tests.integration.killing import ACTUATORS, VERSION_2, Bystander, killed_af
 from tests.vm.guest.groups import Group, Workers, busy, growing, holding, idle
 
 MB = 2**20
+KILLED = ("memory_cap", "pause_background", "guardian's group", *VERSION_2)
+"""What version 2 does otherwise than version 1, where the ordinary tests kill after every step."""
 LIMIT_MB, PERCENT, CORES = 100.0, 20.0, 2.0
 
 
@@ -83,8 +85,10 @@ class Unit:
 
 
 @pytest.fixture
-def unit(workers: Workers, tmp_path: Path) -> Unit:
-    return Unit(workers, tmp_path)
+def unit(workers: Workers, tmp_path: Path) -> Iterator[Unit]:
+    made = Unit(workers, tmp_path)
+    yield made
+    restore(made.folder, "/proc", owner=made.owner)
 
 
 @pytest.fixture
@@ -157,6 +161,8 @@ def test_processes_are_capped_and_let_go_again(unit: Unit) -> None:
     (unit.own / "cgroup.kill").write_text("1")
     step.undo()
     assert unit.text("pids.max") == "max"
+    restore(unit.folder, "/proc", owner=unit.owner)
+    assert not unit.own.exists()
 
 
 def test_cold_memory_is_taken_back_to_compressed_swap(unit: Unit, zram: None) -> None:
@@ -195,7 +201,7 @@ def test_the_background_is_frozen_and_goes_on(unit: Unit) -> None:
     step = PauseBackground("cpu", BackgroundPause(lambda: [pid]))
     step.begin(unit.hold)
     step.apply(0.0)
-    assert step.detail.endswith("cgroup.freeze 1") or step.detail.endswith("cgroup.freeze")
+    assert step.detail.endswith("cgroup.freeze")
 
     def ticks() -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
@@ -215,7 +221,7 @@ def test_a_group_that_others_live_in_is_not_divided(unit: Unit) -> None:
     unit.undone()
 
 
-@pytest.mark.parametrize("name", [*ACTUATORS, *VERSION_2])
+@pytest.mark.parametrize("name", KILLED)
 def test_what_a_killed_owner_leaves_is_undone(
     name: str, workers: Workers, tmp_path: Path, zram: None
 ) -> None:
@@ -223,7 +229,7 @@ def test_what_a_killed_owner_leaves_is_undone(
     group, run = workers.group("unit"), tmp_path / "run"
     bystander = Bystander(within=str(group.folder))
     try:
-        for step in range(3, 60, 7):
+        for step in range(4, 60, 7):
             _, status, _ = killed_after(
                 step, act, bystander.pid, str(run), guarded=step > 30, within=str(group.folder)
             )
@@ -235,6 +241,7 @@ def test_what_a_killed_owner_leaves_is_undone(
             assert bystander.state() == bystander.before
     finally:
         bystander.end()
+        all_undone(run)
 
 
 def all_undone(run: Path) -> bool:
