@@ -1,7 +1,7 @@
 """Real pressure against `handling="enforce"`: memory ramps, and calls that keep the GIL.
 
-Needs version 1 of control groups, in which it may make some, and free memory of three times the rate of the fastest ramp. What
-it makes it removes.
+Needs version 1 of control groups, in which it may make some, and free memory of three times the
+rate of the fastest ramp. What it makes it removes.
 """
 
 from __future__ import annotations

@@ -95,6 +95,11 @@ def _step(make: Callable[[], GroupStep]) -> Act:
     return act
 
 
+def _brake(hold: Hold, pid: int) -> None:
+    """With a limit that a small swap covers."""
+    _step(MemoryBrake)(hold._replace(limits=((MEMORY, 50.0),)), pid)
+
+
 def _pause(hold: Hold, pid: int) -> None:
     step = PauseBackground("cpu", BackgroundPause(lambda: [pid]))
     step.begin(hold)
@@ -135,7 +140,7 @@ ACTUATORS: Mapping[str, Act] = {
 """Everything that changes something beyond this process, on any version of control groups."""
 VERSION_2: Mapping[str, Act] = {
     "memory_reclaim": _step(MemoryReclaim),
-    "memory_brake": _step(MemoryBrake),
+    "memory_brake": _brake,
 }
 
 
