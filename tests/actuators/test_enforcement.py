@@ -15,6 +15,7 @@ from amptalk.actuators.guardian.guarding import STARTS
 from amptalk.actuators.guardian.orders import Order, Told
 from amptalk.actuators.journal.folder import JournalFolder
 from amptalk.actuators.journal.restore import restore
+from amptalk.actuators.kernel.cpu import PERIOD
 from amptalk.clock import VirtualClock
 from amptalk.model.action import Verdict
 from amptalk.model.errors import ActionError
@@ -109,6 +110,10 @@ class World:
         home = self.machine.home if two else self.machine.top / controller / "unit"
         return home / f"amptalk-{PID}-1000" / (v2 if two else v1)
 
+    def cap(self) -> float:
+        file = self.file("memory", "memory.limit_in_bytes", "memory.max")
+        return int(file.read_text()) / 2**20
+
     def quota(self) -> str:
         return self.file("cpu", "cpu.cfs_quota_us", "cpu.max").read_text().split()[0]
 
@@ -149,6 +154,8 @@ def test_it_may_begin_again(world: World) -> None:
         world.enforcement.begin()
         world.enforcement.begin()
         assert world.enforcement.holds("memory")
+        assert world.quota() == str(int(0.97 * 0.5 * 4 * PERIOD))
+        assert world.cap() == 1050
         world.enforcement.end()
         assert world.machine.groups() == []
 
@@ -160,18 +167,55 @@ def test_a_start_that_comes_back_after_the_stop_undoes_itself(world: World) -> N
     assert world.machine.groups() == []
 
 
-def test_one_manager_of_a_process_enforces_at_a_time(world: World) -> None:
-    world.enforcement.begin()
+def test_of_two_managers_of_a_process_the_most_restrictive_limits_are_held(world: World) -> None:
+    world.limits = ((MEMORY, 1000.0),)
+    first = world.enforcement = world.another()
+    first.begin()
+    assert world.cap() == 1050
+    world.limits = ((MEMORY, 500.0), (CPU, 50.0))
     second = world.another()
     second.begin()
-    assert "another one of this process enforces" in second.sentences()[0]
-    second.end()
-    assert world.enforcement.holds("memory")
-    assert world.machine.groups()
-    world.enforcement.end()
-    second.begin()
+    assert "the most restrictive limits of all managers" in second.sentences()[0]
+    assert world.cap() == 525
+    assert world.quota() == str(int(0.97 * 0.5 * 4 * PERIOD))
     assert second.holds("memory")
+    assert second.holds("cpu")
     second.end()
+    assert world.cap() == 1050
+    assert not first.holds("cpu")
+    assert first.holds("memory")
+    assert not second.holds("memory")
+    first.end()
+    assert world.machine.groups() == []
+    assert JournalFolder(world.path, create=False).names() == []
+
+
+def test_when_the_first_of_two_managers_ends_the_other_takes_over(world: World) -> None:
+    world.limits = ((MEMORY, 1000.0),)
+    second = world.another()
+    world.enforcement.begin()
+    second.begin()
+    world.enforcement.end()
+    assert world.cap() == 1050
+    assert second.active
+    assert second.holds("memory")
+    assert not second.holds("cpu")
+    second.end()
+    assert world.machine.groups() == []
+    assert JournalFolder(world.path, create=False).names() == []
+
+
+def test_the_quota_follows_the_least_share_of_all_managers(world: World) -> None:
+    world.limits = ((POWER, 10.0),)
+    second = world.another()
+    world.enforcement.begin()
+    second.begin()
+    second.tick(1.0, decision(power=0.3), lambda *_: None)
+    world.tick(power=1.0)
+    assert int(world.quota()) == int(0.3 * 4 * 20_000)
+    second.end()
+    world.tick(power=1.0)
+    assert int(world.quota()) > int(0.3 * 4 * 20_000)
 
 
 def test_what_one_limit_is_refused_the_other_gets(world: World) -> None:

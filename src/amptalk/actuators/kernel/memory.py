@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import mmap
+from math import inf
 
 from amptalk.actuators.kernel.contract import GroupStep, Hold, Standing
 from amptalk.actuators.kernel.value import HeldValue
@@ -54,9 +55,14 @@ class MemoryCap(Standing):
 
     def hold(self, hold: Hold) -> None:
         """Enter a group that counts memory and cap it. Raises `ActionError`."""
+        if hold.limit(self.resource) == inf:
+            self._free(hold)
+            return
         folder = hold.groups.enter("memory")
         version = hold.groups.place("memory").version
-        value = hold.value(f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}")
+        value = self._value or hold.value(
+            f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}"
+        )
         wanted = cap_bytes(hold.limit(self.resource))
         used = _used(folder, version)
         if used > wanted:
@@ -66,6 +72,16 @@ class MemoryCap(Standing):
             )
         value.hold(str(wanted))
         self._value = value
+
+    def _free(self, hold: Hold) -> None:
+        value, self._value = self._value, None
+        if value is not None:
+            value.release()
+            hold.groups.leave("memory")
+
+    def end(self) -> None:
+        """All was undone by others."""
+        self._value = None
 
     @property
     def held(self) -> float | None:
