@@ -19,6 +19,7 @@ from amptalk.sensors.identity import is_stopped, start_of
 from tests.helpers import eventually
 
 MB = 2**20
+CACHE = ("total_inactive_file", "total_active_file")
 GROWS = "import sys\nkept = []\nfor _ in sys.stdin:\n    kept.append(bytes([1]) * 2**20 * 20)\n"
 GROWS += "    print(len(kept), flush=True)\n"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + GROWS
@@ -61,16 +62,17 @@ class World:
     """A group of version 1 whose charge is written by hand; 1000 MB, capped at 1050."""
 
     def __init__(self, folder: Path) -> None:
-        self.usage = Usage(str(folder / "usage"), str(folder / "stat"), "total_inactive_file")
+        self.usage = Usage(str(folder / "usage"), str(folder / "stat"), CACHE)
         self.folder = folder
         self.now = 100.0
         self.workers: list[Worker] = []
         self.put(100)
 
-    def put(self, mb: float, cold: float = 0.0) -> None:
+    def put(self, mb: float, cold: float = 0.0, warm: float = 0.0) -> None:
         Path(self.usage.total).write_text(f"{int(mb * MB)}\n")
         Path(self.usage.details).write_text(
-            f"total_cache 5\ntotal_inactive_file {int(cold * MB)}\ntotal_active_file 9\n"
+            f"total_cache 5\ntotal_inactive_file {int(cold * MB)}\n"
+            f"total_active_file {int(warm * MB)}\n"
         )
 
     def worker(self, code: str = GROWS) -> Worker:
@@ -103,10 +105,10 @@ def towards_the_cap(world: World, watch: Watch, hog: Worker) -> None:
             return
 
 
-def test_cold_file_cache_does_not_count(world: World) -> None:
-    world.put(900, cold=300)
+def test_file_cache_does_not_count(world: World) -> None:
+    world.put(900, cold=300, warm=200)
     memory = GroupMemory(world.usage)
-    assert memory.read() == 600 * MB
+    assert memory.read() == 400 * MB
     Path(world.usage.details).write_text("nothing known\n")
     assert memory.read() == 900 * MB
     memory.close()

@@ -76,7 +76,7 @@ class Unit:
 
     def undone(self) -> None:
         """Undo everything and see that nothing is left."""
-        results = restore(self.folder, "/proc", owner=self.owner)
+        results = restore(self.folder, "/proc", owner=self.owner, deadline=5.0)
         assert not [result for result in results if result.remains]
         assert not self.own.exists()
         assert self.folder.names() == []
@@ -88,7 +88,7 @@ class Unit:
 def unit(workers: Workers, tmp_path: Path) -> Iterator[Unit]:
     made = Unit(workers, tmp_path)
     yield made
-    restore(made.folder, "/proc", owner=made.owner)
+    restore(made.folder, "/proc", owner=made.owner, deadline=5.0)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_quota_bites_and_follows_and_is_undone(unit: Unit) -> None:
         before, began = unit.number("cpu.stat", "usage_usec"), time.monotonic()
         time.sleep(2)
         used = (unit.number("cpu.stat", "usage_usec") - before) / 1e6
-        assert used / (time.monotonic() - began) <= most * CORES * 1.15
+        assert used / (time.monotonic() - began) <= most * CORES * 1.3 + 0.02
     assert unit.number("cpu.stat", "nr_throttled") > 0
     unit.undone()
 
@@ -161,8 +161,12 @@ def test_processes_are_capped_and_let_go_again(unit: Unit) -> None:
     (unit.own / "cgroup.kill").write_text("1")
     step.undo()
     assert unit.text("pids.max") == "max"
-    restore(unit.folder, "/proc", owner=unit.owner)
-    assert not unit.own.exists()
+
+    def gone() -> bool:
+        restore(unit.folder, "/proc", owner=unit.owner, deadline=5.0)
+        return not unit.own.exists()
+
+    eventually(gone, "its processes have ended and the group is removed")
 
 
 def test_cold_memory_is_taken_back_to_compressed_swap(unit: Unit, zram: None) -> None:

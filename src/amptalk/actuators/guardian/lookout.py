@@ -25,7 +25,7 @@ _ANCHOR = 0.1
 
 
 class GroupMemory:
-    """Bytes that a group is charged with, less what the kernel can simply drop."""
+    """Bytes that a group is charged with, less the file cache, which is dropped before a kill."""
 
     def __init__(self, usage: Usage) -> None:
         self._total = os.open(usage.total, _FLAGS)
@@ -34,7 +34,7 @@ class GroupMemory:
         except OSError:
             os.close(self._total)
             raise
-        self._key = b"\n" + usage.dropped.encode() + b" "
+        self._keys = [b"\n" + name.encode() + b" " for name in usage.dropped]
         self._number = bytearray(_DIGITS)
         self._text = bytearray(_DETAILS)
         self._into_number, self._into_text = [self._number], [self._text]
@@ -43,11 +43,12 @@ class GroupMemory:
         """Read it. Raises `OSError` or `ValueError` when the group is gone."""
         total = int(self._number[: os.preadv(self._total, self._into_number, 0)])
         length = os.preadv(self._details, self._into_text, 0)
-        at = self._text.find(self._key, 0, length)
-        if at < 0:
-            return total
-        at += len(self._key)
-        return total - int(self._text[at : self._text.find(b"\n", at, length)])
+        for key in self._keys:
+            at = self._text.find(key, 0, length)
+            if at >= 0:
+                at += len(key)
+                total -= int(self._text[at : self._text.find(b"\n", at, length)])
+        return total
 
     def close(self) -> None:
         """Close both files."""

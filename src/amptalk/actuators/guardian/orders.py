@@ -18,8 +18,8 @@ class Usage(NamedTuple):
 
     total: str
     details: str
-    dropped: str
-    """Name of the line in `details` with what the kernel can simply drop: cold file cache."""
+    dropped: tuple[str, ...]
+    """Names of the lines in `details` with what the kernel drops before it kills: file cache."""
 
 
 class Watched(NamedTuple):
@@ -64,7 +64,9 @@ def order_of(line: bytes) -> Order:
     """Read an order back. Raises `ValueError` for anything else."""
     try:
         limit, cap, usage, children = json.loads(line)
-        return Order(int(limit), int(cap), Usage(*map(str, usage)), tuple(map(_watched, children)))
+        total, details, dropped = usage
+        files = Usage(str(total), str(details), tuple(map(str, dropped)))
+        return Order(int(limit), int(cap), files, tuple(map(_watched, children)))
     except (TypeError, AttributeError) as error:
         raise ValueError(f"no order: {error}") from None
 

@@ -100,21 +100,21 @@ class MemoryCap(Standing):
         return "" if self._value is None else self._value.still_held()
 
 
-def usage_files(folder: str, version: int) -> tuple[str, str, str]:
-    """Files with what a group is charged with and with its details, and a line's name in these.
+def usage_files(folder: str, version: int) -> tuple[str, str, tuple[str, str]]:
+    """Files with what a group is charged with and with its details, and names of lines in these.
 
-    The line tells what can simply be dropped: file cache that was not used for a while.
+    The lines tell of file cache: what was not used for a while, and what was.
     """
-    if version == 1:
-        return f"{folder}/memory.usage_in_bytes", f"{folder}/memory.stat", "total_inactive_file"
-    return f"{folder}/memory.current", f"{folder}/memory.stat", "inactive_file"
+    total, prefix = ("memory.usage_in_bytes", "total_") if version == 1 else ("memory.current", "")
+    cache = (f"{prefix}inactive_file", f"{prefix}active_file")
+    return f"{folder}/{total}", f"{folder}/memory.stat", cache
 
 
 def _used(folder: str, version: int) -> int:
     """Bytes that a group has in use and that cannot simply be dropped. Raises `ActionError`."""
-    total, _, dropped = usage_files(folder, version)
+    total, _, (cold, _) = usage_files(folder, version)
     try:
-        return int(read(total)) - _stat(folder, dropped.encode())
+        return int(read(total)) - _stat(folder, cold.encode())
     except (ValueError, SensorFault) as error:
         raise ActionError(f"{total} cannot be read as a number: {error}") from None
 
