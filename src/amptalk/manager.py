@@ -24,7 +24,7 @@ from amptalk.model.errors import AmptalkError, ConfigurationError
 from amptalk.model.level import Level, LimitState, Violation
 from amptalk.recommendations import Known, Recommendations
 from amptalk.registry import managers
-from amptalk.sensors.own import family_memory_mb, own_memory_mb
+from amptalk.sensors.own import family_memory_mb, leave_out, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sharing.components import ComponentBook
 from amptalk.signals import Signals, Told
@@ -85,7 +85,7 @@ class ResourceManager(Block):
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
             cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
-            scope=scope,
+            scope=scope, exclude=self._exclude,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
@@ -138,9 +138,15 @@ class ResourceManager(Block):
         self._listeners.name = self.name = managers.add(self, name)
         self._loop = Loop(self.tick, self._clock.monotonic, f"amptalk-{self.name}")
 
-    def child(self, process: Any, *, priority: int = 0) -> None:
+    def child(self, process: Any, *, priority: int = 0, may_end: bool = False) -> None:
         """Say how important a child process is, for handling `enforce`; see `Actuation.child`."""
-        self._actuation.child(process, priority=priority)
+        self._actuation.child(process, priority=priority, may_end=may_end)
+
+    def _exclude(self, pid: int) -> None:
+        """Leave a helper process of ours out of the application."""
+        leave_out(pid)
+        with self._ticking:
+            self._sensors.exclude(pid)
 
     @property
     def running(self) -> bool:

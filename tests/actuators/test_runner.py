@@ -237,3 +237,20 @@ def test_what_apply_says_of_itself_is_added_to_the_report(world: World) -> None:
     step = Step(do=world.free(300))
     step.detail = "garbage collection only"
     assert world.run(step).detail == "garbage collection only"
+
+
+@pytest.mark.parametrize(
+    ("after", "slope", "verdict"),
+    [
+        (905.0, 100.0, Verdict.WORKED),
+        (990.0, 100.0, Verdict.NO_EFFECT),
+        (900.0, 0.0, Verdict.UNVERIFIABLE),
+    ],
+)
+def test_a_step_that_only_ends_growth_is_judged_by_that(
+    world: World, after: float, slope: float, verdict: Verdict
+) -> None:
+    step = Step(do=lambda _: setattr(world, "value", after))
+    step.ends_growth = True
+    assert world.run(step, slope=slope).verdict is verdict
+    assert world.runner.learned == {}

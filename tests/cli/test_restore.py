@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ class Victim:
     def end(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+
+
+def test_it_waits_for_the_end_of_a_process(folder: str) -> None:
+    process = subprocess.Popen(["/bin/sleep", "0.2"])
+    assert main(["restore", "--when-ended", str(process.pid)]) == 0
+    assert process.wait() == 0
+    assert main(["restore", "--when-ended", str(process.pid)]) == 0, "it has ended already"
 
 
 @pytest.fixture

@@ -64,10 +64,10 @@ def said(process: subprocess.Popen[str]) -> str:
 def groups_of(pid: int) -> list[str]:
     """Folders of all groups that a process has made."""
     return [
-        str(folder)
-        for top in Path("/sys/fs/cgroup").glob("*")
-        if top.is_dir()
-        for folder in top.rglob(f"{OURS}{pid}-*")
+        f"{around}/{name}"
+        for around, names, _ in os.walk("/sys/fs/cgroup")  # copes with groups that vanish
+        for name in names
+        if name.startswith(f"{OURS}{pid}-")
     ]
 
 

@@ -44,7 +44,7 @@ with manager:
     calm = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     process = subprocess.Popen([sys.executable, "-c", hog])
     manager.child(calm, priority=1)
-    manager.child(process, priority=-1)
+    manager.child(process, priority=0)
     print(process.wait(), flush=True)
     print(calm.poll(), flush=True)
     calm.kill()
@@ -108,7 +108,7 @@ def test_busy_children_get_no_more_than_the_limit(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, subprocess, sys
+import os, re, signal, subprocess, sys, time
 from amptalk import create_resource_manager
 
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -116,6 +116,10 @@ manager = create_resource_manager(max_memory_mb=4000, max_cpu_percent=90, handli
 manager.child(child, priority=-1)
 manager.start_monitoring()
 print(child.pid, open(f"/proc/{child.pid}/oom_score_adj").read().strip(), flush=True)
+guardian = int(re.search(r"a guardian .process (\\d+)", " ".join(manager.notices()))[1])
+os.kill(guardian, signal.SIGKILL)
+while os.path.exists(f"/proc/{guardian}"):
+    time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

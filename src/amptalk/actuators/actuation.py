@@ -49,6 +49,10 @@ _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
 
 
+def _nobody(_pid: int) -> None:
+    """Leave no process out: nothing counts them."""
+
+
 def _unknown() -> float:
     return math.nan
 
@@ -73,6 +77,7 @@ class Actuation:
         cores: Callable[[], float] = _unknown,
         learned: str | None = None,
         scope: str = "application",
+        exclude: Callable[[int], object] = _nobody,
     ) -> None:
         self._clock = clock
         self._handling = handling
@@ -102,7 +107,9 @@ class Actuation:
         if handling == "enforce" and scope == "application":
             from amptalk.actuators.enforcement import Enforcement
 
-            self.enforcement = Enforcement(clock, self._limits, cores=cores)
+            self.enforcement = Enforcement(
+                clock, self._limits, cores=cores, exclude=exclude
+            )  # fmt: skip
             for step in self.enforcement.steps:
                 self.ladder.add(step)
 
@@ -131,20 +138,22 @@ class Actuation:
         self._resources.discard(resource.name)
         self._limits = tuple([pair for pair in self._limits if pair[0] != resource])
 
-    def child(self, process: Any, *, priority: int = 0) -> None:
+    def child(self, process: Any, *, priority: int = 0, may_end: bool = False) -> None:
         """Say how important a child process is to what is left when memory runs out.
 
         `process` is a pid, or has one (`Popen`, `multiprocessing.Process`). With handling
         `enforce` the kernel, when it must kill, takes the lowest `priority` first and never this
         process before a declared child; below 0 the child is in the background and may be paused.
-        Otherwise nothing comes of it. Raises `ConfigurationError` for what is no living child.
+        With `may_end` the guardian may end it (SIGTERM, then SIGKILL) before the kernel would have
+        to kill. Otherwise nothing comes of it. Raises `ConfigurationError` for what is no living
+        child.
         """
         enforcement = self.enforcement
         if enforcement is None:
             return
-        enforcement.children.declare(process, priority=priority)
+        enforcement.children.declare(process, priority=priority, may_end=may_end)
         if enforcement.active:
-            self.runner.call("victims", enforcement.order, BEGIN_SECONDS)
+            self.runner.call("victims", enforcement.declared, BEGIN_SECONDS)
 
     def announced(self, sample: Sample) -> tuple[Announcement, ...]:
         """Demand that is known to come and that the sample does not show yet.

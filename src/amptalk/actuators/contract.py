@@ -32,6 +32,8 @@ class Actuator(ABC):
     """How much it gives back, in the resource's unit; `None` when unknown."""
     can_hold: bool = True
     """Whether it can bring the resource below its limit; false for what only eases it."""
+    ends_growth: bool = False
+    """Whether it only ends growth and gives nothing back; then that is what is verified."""
     deadline: float = 2.0
     """Seconds that `apply` or `undo` may take."""
     measured: tuple[float, float] | None = None

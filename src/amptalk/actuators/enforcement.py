@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections.abc import Callable, Sequence
 
+from amptalk.actuators.guardian.guardian import GuardianProcess
+from amptalk.actuators.guardian.guarding import Guarding, Start
+from amptalk.actuators.holders import Holders, Limits
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.journal import Journal
 from amptalk.actuators.journal.restore import Restored, restore
@@ -23,7 +25,7 @@ from amptalk.actuators.kernel.cpu import CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
-from amptalk.actuators.kernel.standing import FOLLOWED, StandingLimits
+from amptalk.actuators.kernel.standing import FOLLOWED, StandingLimits, asked, share_of
 from amptalk.actuators.kernel.victims import Children
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport
@@ -42,8 +44,8 @@ PATIENCE = 2.0
 _WATCHED = 1.0
 """Seconds between looks at a brake that is on."""
 
-_in_use = threading.Lock()
-"""Held while a manager of this process enforces: the groups are the process's, so it is one."""
+_holders = Holders()
+"""The groups are the process's, so one of its managers holds the limits for all."""
 
 Run = Callable[[str, Callable[[], object], float], object]
 """Calls a function on an action thread: key, function, deadline in seconds."""
@@ -52,9 +54,10 @@ Run = Callable[[str, Callable[[], object], float], object]
 class Enforcement:
     """Everything that the kernel holds for one manager, off until `begin`.
 
-    One manager of a process enforces at a time; another one is told so. `begin`, `check` and `end`
-    may block: they belong on action threads. `roots`, `pid` and `folder` (of the journal) are
-    injectable.
+    Of several managers of a process the first holds for all (`holders`); steps and children are
+    of the first alone. `begin`, `check` and `end` may block: they belong on action threads.
+    `exclude` has a helper process left out of the application. `guardian`, `roots`, `pid` and
+    `folder` (of the journal) are injectable.
     """
 
     def __init__(
@@ -63,19 +66,24 @@ class Enforcement:
         limits: Sequence[tuple[Resource, float]],
         *,
         cores: Callable[[], float],
+        exclude: Callable[[int], object],
+        guardian: Start = GuardianProcess,
         roots: Roots | None = None,
         pid: int | None = None,
         folder: str | None = None,
     ) -> None:
-        self._limits = tuple(limits)
+        self.limits: Limits = tuple(limits)
+        self._held_for_all: list[tuple[Resource, float]] = []
         self._cores = cores
         self._roots = Roots() if roots is None else roots
         self._pid = os.getpid() if pid is None else pid
         self._path = folder
         self.children = Children(self._roots.proc, self._pid)
         """Child processes by their importance."""
-        limited = {resource.name for resource, _ in self._limits}
-        self._standing = StandingLimits(clock, self._limits)
+        self._exclude = exclude
+        self._guarding = Guarding(clock, self.children, self._leave_out, guardian)
+        limited = {resource.name for resource, _ in self.limits}
+        self._standing = StandingLimits(clock)
         self._brake = MemoryBrake()
         pause = BackgroundPause(self.children.background)
         paused = sorted(limited & {"cpu", *FOLLOWED})
@@ -87,8 +95,9 @@ class Enforcement:
         """Steps of the ladder, for the planner; not available until `begin`."""
         self.excluded: frozenset[int] = frozenset()
         """Helper processes that are not part of the application."""
-        asked = ", ".join(self._standing.names)
-        self._sentences = [f"from start to stop the kernel is asked to hold: {asked or 'nothing'}"]
+        names = ", ".join(sorted(asked(limited), reverse=True))
+        self._sentences = [f"from start to stop the kernel is asked to hold: {names or 'nothing'}"]
+        self._begun = False
         self.wanted = False
         """Whether it should be on: a `begin` that comes back after the stop undoes itself."""
         self._hold: Hold | None = None
@@ -100,9 +109,15 @@ class Enforcement:
         """True while the kernel is asked to hold anything."""
         return self._hold is not None
 
+    @property
+    def held(self) -> set[str]:
+        """Resources that the kernel holds by this manager."""
+        return self._standing.held
+
     def holds(self, resource: str) -> bool:
-        """Whether the kernel holds a limit now."""
-        return resource in self._standing.held
+        """Whether the kernel holds a limit now, by this manager or by another one for it."""
+        first = _holders.first
+        return self._begun and first is not None and resource in first.held
 
     def sentences(self) -> tuple[str, ...]:
         """What an operator should know of it, as of the last start."""
@@ -110,39 +125,71 @@ class Enforcement:
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
-        return self._standing.reports()
-
-    # -- start and stop ---------------------------------------------------------
+        return [*self._standing.reports(), *self._guarding.reports()]
 
     def begin(self) -> None:
         """Undo what earlier owners left, then have the kernel hold what it can. Never raises."""
-        if self.active:
-            return
-        if not _in_use.acquire(blocking=False):
-            self._sentences = [
-                "the kernel holds no limit of this manager: another one of this process enforces; "
-                "give all limits to one"
-            ]
-            return
+        with _holders.changing:
+            if not self._begun:
+                self._begun = True
+                first = _holders.join(self)
+                if first is self:
+                    self.take_hold()
+                else:
+                    self._sentences = [
+                        "the kernel holds the most restrictive limits of all managers of this "
+                        "process, by another one; steps and children are that one's"
+                    ]
+                    first.renew()
+            if not self.wanted:
+                self.end()
+
+    def take_hold(self) -> None:
+        """Have the kernel hold what the managers of this process ask for. Never raises."""
         self._sentences = []
         try:
             self._open()
         except (ActionError, SensorFault) as error:
-            _in_use.release()
             self._sentences.append(f"the kernel holds no limit: {error}")
             return
         hold = self._hold
         assert hold is not None  # noqa: S101 - set by `_open`
+        guarded = self._guarding.begin(hold, self._path_of_journal())
         self._sentences += self._standing.begin(hold)
+        if "memory" in self.held:
+            guarded += self._guarding.watch(hold)
+        self._sentences += guarded
         for step in self.steps:
             step.begin(hold)
         self.children.begin(hold)
         self.order()
-        if not self.wanted:
-            self.end()
+
+    def renew(self) -> None:
+        """Other managers have come or gone: hold what is asked for now. Never raises."""
+        hold = self._hold
+        if hold is None:
+            return
+        self._held_for_all[:] = _holders.limits()
+        self._sentences += self._standing.begin(hold)
+        if "memory" in self.held:
+            self._sentences += self._guarding.watch(hold)
 
     def end(self) -> None:
         """Undo everything, as far as it can be undone. Never raises; idempotent."""
+        with _holders.changing:
+            if not self._begun:
+                return
+            self._begun = False
+            following = _holders.leave(self)
+            if following is not None and not self.active:
+                following.renew()
+            elif following is not None:
+                self._let_go()
+                following.take_hold()
+            else:
+                self._let_go()
+
+    def _let_go(self) -> None:
         hold, folder = self._hold, self._folder
         if hold is None or folder is None:
             return
@@ -153,18 +200,18 @@ class Enforcement:
             self._sentences.append(f"not undone: {error}")
         else:
             self._tell(results)
-        self._hold = self._folder = None
-        self._standing.end()
-        for step in self.steps:
-            step.end()
-        self.children.end()
+        self._guarding.end()
+        self._drop()
         folder.close()
-        _in_use.release()
 
     def forget(self) -> None:
         """Become inert in a forked child: all of it is the parent's."""
-        if self.active:
-            _in_use.release()
+        _holders.forget()
+        self._begun = False
+        self._guarding.forget()
+        self._drop()
+
+    def _drop(self) -> None:
         self._hold = self._folder = None
         self._standing.end()
         for step in self.steps:
@@ -173,7 +220,7 @@ class Enforcement:
 
     def _open(self) -> None:
         """Open the journal and undo what ended owners left in it."""
-        path = usual_folder(os.environ, os.geteuid()) if self._path is None else self._path
+        path = self._path_of_journal()
         owner = identity_of(self._roots.proc, self._pid)
         folder = JournalFolder(path, create=True)
         try:
@@ -186,9 +233,18 @@ class Enforcement:
             raise
         self._folder = folder
         groups = OwnGroups(self._roots, journal, self._members)
+        self._held_for_all[:] = _holders.limits()
         self._hold = Hold(
-            self._roots, journal, groups, self._members, self._limits, self._cores
+            self._roots, journal, groups, self._members, self._held_for_all, self._cores
         )  # fmt: skip
+
+    def _path_of_journal(self) -> str:
+        return usual_folder(os.environ, os.geteuid()) if self._path is None else self._path
+
+    def _leave_out(self, pid: int) -> None:
+        """Neither move a helper process into our groups nor count it."""
+        self.excluded |= {pid}
+        self._exclude(pid)
 
     def _tell(self, results: list[Restored]) -> None:
         """Say what became of changes that an ended owner left, or of ours that remain."""
@@ -196,10 +252,8 @@ class Enforcement:
             if result.outcome.state is State.UNDONE and not self.active:
                 self._sentences.append(f"undone what was left behind: {result.outcome.text}")
             elif result.remains:
-                self._sentences.append(
-                    f"not undone: {result.outcome.text} ({result.name}); `amptalk restore` tries "
-                    "again"
-                )
+                what = f"{result.outcome.text} ({result.name})"
+                self._sentences.append(f"not undone: {what}; `amptalk restore` tries again")
 
     def _members(self) -> list[int]:
         """The application's processes, its own first. Raises `ActionError`."""
@@ -210,6 +264,7 @@ class Enforcement:
 
     def tick(self, now: float, decision: Decision, run: Run) -> None:
         """Start what is due, on action threads; neither blocks nor raises."""
+        share = _holders.share(self, share_of(decision))
         if self._hold is None:
             return
         if now >= self._look_at:
@@ -219,14 +274,20 @@ class Enforcement:
             self._watch_at = now + _WATCHED
             if self._brake.applied:
                 run("memory_brake watch", lambda: self._brake.watch(now), PATIENCE)
-            share = self._standing.share_due(decision)
-            if share is not None:
+            if self._standing.due(share):
                 run("cpu_quota", lambda: self._standing.lead(share), PATIENCE)
 
     def check(self) -> None:
         """Look whether what stands still stands, and order the victims anew. Never raises."""
         self._standing.check()
+        self.declared()
+
+    def declared(self) -> None:
+        """Take up children that were declared, or have ended. Never raises."""
         self.order()
+        for text in self._guarding.look():
+            if text not in self._sentences:
+                self._sentences.append(text)
 
     def order(self) -> None:
         """Bring the order of victims up to date; from an action thread. Never raises."""

@@ -17,6 +17,7 @@ from amptalk.actuators.verdicts import (
     Measurement,
     Record,
     judge,
+    judge_growth,
     noise_floor,
     smallest_change,
 )
@@ -224,17 +225,20 @@ class ActionRunner:
         actuator, after = step.actuator, seen.value
         if actuator.measured is not None:
             step.before, after = actuator.measured
-        verdict = judge(step.before, after, step.need, actuator.expected, step.smallest)
         record = self._record(actuator.name)
         noise = noise_floor(step.before, step.smallest)
         growth = max(0.0, step.slope) * (seen.measured_at - step.started)
+        if actuator.ends_growth:
+            verdict = judge_growth(step.before, after, growth, step.smallest)
+        else:
+            verdict = judge(step.before, after, step.need, actuator.expected, step.smallest)
         if actuator.measured is not None:
             growth = 0.0
         record.add(verdict, now, step.before + growth - after, noise)
         remarks = []
         if step.together and actuator.measured is None:
             remarks.append(f"measured together with {', '.join(sorted(step.together))}")
-        elif verdict is not Verdict.UNVERIFIABLE:
+        elif verdict is not Verdict.UNVERIFIABLE and not actuator.ends_growth:
             record.learn(step.before - after)
         if growth > noise:
             remarks.append(f"use was growing by {step.slope:.1f} {step.unit}/s at its start")

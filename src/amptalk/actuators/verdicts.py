@@ -90,6 +90,16 @@ def judge(
     return Verdict.WORKED if freed >= 0.5 * min(goals, default=0.0) else Verdict.PARTIAL
 
 
+def judge_growth(before: float, after: float, expected: float, smallest: float = 1.0) -> Verdict:
+    """Verdict on a step that only ends growth, `expected` being what it would have come to.
+
+    Less than half of it is success. Without growth at its start there was nothing to be seen.
+    """
+    if math.isnan(before - after) or expected <= noise_floor(before, smallest):
+        return Verdict.UNVERIFIABLE
+    return Verdict.WORKED if after - before < 0.5 * expected else Verdict.NO_EFFECT
+
+
 class Record:
     """What is remembered of one actuator: its learned effect, failures in a row, quarantine."""
 

@@ -12,6 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be undone, and undo nothing"
     )
+    parser.add_argument(
+        "--when-ended", type=int, metavar="PID", help="wait for the end of this process first"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,8 +22,11 @@ def run(options: argparse.Namespace) -> int:
     from amptalk.actuators.journal.folder import JournalFolder, usual_folder
     from amptalk.actuators.journal.restore import restore
     from amptalk.actuators.journal.undo import State
+    from amptalk.sensors.identity import wait_for_end
     from amptalk.sensors.roots import Roots
 
+    if options.when_ended is not None:
+        wait_for_end(options.when_ended)
     path = usual_folder(os.environ, os.geteuid())
     out = sys.stdout.write
     if not os.path.lexists(path):

@@ -9,11 +9,17 @@ Formats: proc(5) (`stat`, `sys/kernel/random/boot_id`), pid_namespaces(7).
 from __future__ import annotations
 
 import os
+import select
+import signal
 from typing import NamedTuple
 
 from amptalk.sensors.files import SensorFault, garbled, is_number, link_target, read_once, read_text
 
 ENDED = (b"Z", b"X", b"x")
+_STOPPED = b"T"
+_PENDING = b"\nShdPnd:"
+"""Signals that a process has got and not acted on, as a mask in `status`."""
+_STOP_SIGNAL = 1 << (signal.SIGSTOP - 1)
 _PAGE = 4096
 
 
@@ -34,17 +40,44 @@ def start_of(proc: str, pid: int) -> int | None:
 
     Raises `SensorFault` when that cannot be told.
     """
-    path = f"{proc}/{pid}/stat"
     try:
-        data = read_once(path, _PAGE)
+        state, start = _state_and_start(proc, pid)
     except SensorFault:
         if os.path.isdir(proc) and not os.path.isdir(f"{proc}/{pid}"):
             return None
         raise
+    return None if state in ENDED else start
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process has ended, if it lives. Needs Linux 5.3; raises `SensorFault`."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except (OSError, AttributeError) as error:
+        raise SensorFault(f"the end of process {pid} cannot be waited for: {error}") from None
+    try:
+        select.select([fd], [], [])
+    finally:
+        os.close(fd)
+
+
+def is_stopped(proc: str, pid: int) -> bool:
+    """Whether a process was stopped by a signal, or is about to. Raises `SensorFault`."""
+    if _state_and_start(proc, pid)[0] == _STOPPED:
+        return True
+    pending = read_once(f"{proc}/{pid}/status", _PAGE).partition(_PENDING)[2].split(None, 1)
+    return bool(pending and int(pending[0], 16) & _STOP_SIGNAL)
+
+
+def _state_and_start(proc: str, pid: int) -> tuple[bytes, int]:
+    path = f"{proc}/{pid}/stat"
+    data = read_once(path, _PAGE)
     words = data[data.rfind(b")") + 1 :].split()
     if len(words) < 20 or not is_number(words[19]):
         raise garbled(path, "fewer or other fields than proc(5) lists")
-    return None if words[0] in ENDED else int(words[19])
+    return words[0], int(words[19])
 
 
 def identity_of(proc: str, pid: int) -> Identity:

@@ -23,7 +23,14 @@ _VFORK = 0.05
 which all would seem to be its own."""
 _WRITTEN = b"Private_Dirty:"
 _HZ = os.sysconf("SC_CLK_TCK")
-_NOBODY: frozenset[int] = frozenset()
+_helpers: frozenset[int] = frozenset()
+"""Processes of ours that are not the application."""
+
+
+def leave_out(pid: int) -> None:
+    """Count a helper process out of the application from now on; a pid is not asked again."""
+    global _helpers  # noqa: PLW0603 - there is one application to a process
+    _helpers |= {pid}
 
 
 def own_memory_mb() -> float:
@@ -46,7 +53,7 @@ def family_memory_mb() -> float:
     if not _has_children():
         return own
     try:
-        pids = descendants_by_children("/proc", os.getpid(), _NOBODY)
+        pids = descendants_by_children("/proc", os.getpid(), _helpers)
     except SensorFault:
         return own
     return own + sum([_added_mb(pid) for pid in pids])

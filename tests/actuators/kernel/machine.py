@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ class Machine:
         if pid == PID or parent in self.family:
             self.family.append(pid)
         self.put(f"proc/{pid}/stat", f"{pid} (a) S {parent} " + "0 " * 17 + f"{start} 0 0\n")
+        self.put(f"proc/{pid}/status", "Name:\ta\nShdPnd:\t0000000000000000\n")
         self.put(f"proc/{pid}/cgroup", self._lines)
         self.put(f"proc/{pid}/oom_score_adj", "0\n")
         self.put(f"proc/{pid}/task/{pid}/children", "".join(f"{child} " for child in children))
@@ -216,6 +218,15 @@ class Machine:
             self._take(Path(path), data.decode())
             self.log.append((str(Path(path).relative_to(self.root)), data.decode()))
         return len(data)
+
+    def kill(self, pid: int, number: int) -> None:
+        """Signals reach made-up processes only."""
+        stat = self.root / f"proc/{pid}/stat"
+        if not stat.exists():
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        if number == signal.SIGCONT:
+            stat.write_text(stat.read_text().replace(" T ", " S ", 1))
+        self.log.append((f"proc/{pid}", signal.Signals(number).name))
 
     def mkdir(self, path: str, mode: int) -> None:
         fault = self.fault(path)

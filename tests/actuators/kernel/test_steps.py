@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +17,15 @@ from amptalk.actuators.kernel.contract import GroupStep, Hold
 from amptalk.actuators.kernel.cpu import PERIOD, SMALLEST_QUOTA, CpuQuota, CpuWeight, quota_of
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim, cap_bytes
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
+from amptalk.actuators.runner import ActionRunner
+from amptalk.actuators.verdicts import Measurement
+from amptalk.clock import VirtualClock
+from amptalk.model.action import Verdict
 from amptalk.model.errors import ActionError
+from amptalk.model.level import Level
 from tests.actuators.kernel.machine import PID, Fault, Machine
+from tests.actuators.support import Step, state
+from tests.helpers import eventually
 
 CHILD = 77
 MB = 2**20
@@ -349,6 +357,39 @@ def test_a_step_that_fails_says_why_and_leaves_nothing(
         with pytest.raises(ActionError, match=file.replace(".", r"\.")):
             step.apply(100.0)
     machine.faults.clear()
+    step.undo()
+    for controller in ("memory", "cpu", "pids", "freezer"):
+        hold.groups.leave(controller)
+    assert machine.groups() == []
+    assert folder.names() == []
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_that_the_kernel_lets_hang_is_recorded_and_the_ladder_moves_on(
+    machine: Machine, hold: Hold, folder: JournalFolder, name: str
+) -> None:
+    step, file = STEPS[name](machine, hold)
+    if machine.version == 1 and name in {"reclaim", "brake"}:
+        return
+    step.begin(hold)
+    answer = threading.Event()
+    machine.faults[file] = Fault(hangs=answer)
+    clock = VirtualClock()
+    runner = ActionRunner(clock)
+    high = state(1200.0, Level.EMERGENCY)
+    assert runner.start(step, 100.0, high, clock.monotonic(), 0.0)
+    eventually(lambda: not math.isnan(runner.threads._calls[step.name].started), "it has begun")
+    clock.advance(step.deadline + 0.1)
+    (report,) = runner.poll(clock.monotonic(), lambda _: Measurement(1200.0, clock.monotonic()))
+    assert report.verdict is Verdict.DENIED
+    assert "missed its deadline" in report.detail
+    assert runner.in_flight == set(), "others may be started"
+    assert not runner.start(step, 100.0, high, clock.monotonic(), 0.0)
+    other = Step("other", resource=step.resource)
+    assert runner.start(other, 100.0, high, clock.monotonic(), 0.0)
+    eventually(lambda: bool(other.calls), "another step is carried out")
+    answer.set()
+    eventually(lambda: not runner.threads.busy(step.name), "it has come back")
     step.undo()
     for controller in ("memory", "cpu", "pids", "freezer"):
         hold.groups.leave(controller)

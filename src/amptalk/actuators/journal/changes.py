@@ -1,6 +1,6 @@
 """What a change is that outlives the process that made it, and its text in the journal.
 
-Three kinds are known, and of each only the files that are named here. A journal is kept where
+Four kinds are known, and of each only the files that are named here. A journal is kept where
 only its user writes; even so no entry can make `restore` write to any other file.
 """
 
@@ -13,7 +13,7 @@ from amptalk.model.errors import JournalError
 from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.identity import Identity
 
-VALUE, GROUP, CONTROLLERS = "value", "group", "controllers"
+VALUE, GROUP, CONTROLLERS, STOPPED = "value", "group", "controllers", "stopped"
 GROUP_FILES = frozenset({
     "memory.max", "memory.high", "memory.limit_in_bytes", "cpu.max", "cpu.cfs_quota_us",
     "cpu.cfs_period_us", "cpu.weight", "cpu.shares", "pids.max", "cgroup.freeze", "freezer.state",
@@ -29,16 +29,17 @@ class Change(NamedTuple):
 
     kind: str
     """`value`: a file holds another text. `group`: a control group was made and processes moved
-    into it. `controllers`: a group hands more controllers down to those beneath."""
+    into it. `controllers`: a group hands more controllers down to those beneath. `stopped`: a
+    process may be stopped by a signal at any time from now on."""
     path: str
-    """The file, or the folder of the group."""
+    """The file, or the folder of the group or of the process."""
     original: str
     """The text before; of a group the folder that its processes come from."""
     ours: tuple[str, ...] = ()
     """Texts that may stand there by us: the one before and the one after a write; for
     `controllers` those that were added."""
     process: tuple[int, int] | None = None
-    """Whose file it is: pid and start, for files of a process."""
+    """Whose file it is: pid and start, for files of a process and for a stopped one."""
 
 
 class Entry(NamedTuple):
@@ -104,6 +105,7 @@ def wrong(change: Change) -> str:
     known = {
         GROUP: file.startswith(OURS) and change.original == folder,
         CONTROLLERS: file == _LISTED,
+        STOPPED: change.process is not None and file == str(change.process[0]),
         VALUE: (file in GROUP_FILES and name.startswith(OURS)) or _is_score(change, name, file),
     }
     if known.get(change.kind):

@@ -11,11 +11,11 @@ import time
 from enum import Enum
 from typing import NamedTuple
 
-from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, Change
-from amptalk.actuators.kernel.writing import Refused, read, remove_folder, same, write
+from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, STOPPED, Change
+from amptalk.actuators.kernel.writing import Refused, read, remove_folder, resume, same, write
 from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.files import SensorFault, exists, listing
-from amptalk.sensors.identity import start_of
+from amptalk.sensors.identity import is_stopped, start_of
 
 _EMPTYING = 0.5
 """Seconds in which a group must be empty: its processes may start others while they are moved."""
@@ -47,7 +47,9 @@ def undo(change: Change, proc: str, *, dry_run: bool = False) -> Outcome:
 
     With `dry_run` everything is looked at and nothing done: `UNDONE` then says what would be.
     """
-    how = {GROUP: _undo_group, CONTROLLERS: _undo_controllers}.get(change.kind, _undo_value)
+    how = {
+        GROUP: _undo_group, CONTROLLERS: _undo_controllers, STOPPED: _undo_stop,
+    }.get(change.kind, _undo_value)  # fmt: skip
     try:
         return how(change, proc, dry_run)
     except Refused as refused:
@@ -73,6 +75,18 @@ def _undo_value(change: Change, proc: str, dry_run: bool) -> Outcome:  # noqa: F
         if not same(then, change.original):
             return Outcome(State.REMAINS, f"{path} holds {then!r} after writing {change.original}")
     return Outcome(State.UNDONE, f"{path}: {now!r} back to {change.original!r}")
+
+
+def _undo_stop(change: Change, proc: str, dry_run: bool) -> Outcome:  # noqa: FBT001
+    assert change.process is not None  # noqa: S101 - `changes.wrong` lets no other in
+    pid, start = change.process
+    if start_of(proc, pid) != start:
+        return Outcome(State.NOTHING, f"process {pid} has ended")
+    if not is_stopped(proc, pid):
+        return Outcome(State.NOTHING, f"process {pid} is not stopped")
+    if not dry_run:
+        resume(pid)
+    return Outcome(State.UNDONE, f"process {pid} was stopped and goes on")
 
 
 def _undo_group(change: Change, _proc: str, dry_run: bool) -> Outcome:  # noqa: FBT001

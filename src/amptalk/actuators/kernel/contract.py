@@ -45,7 +45,11 @@ class Standing(ABC):
 
     @abstractmethod
     def hold(self, hold: Hold) -> None:
-        """Have it held, read back. Raises `ActionError`."""
+        """Have it held, read back; again when the limit has changed. Raises `ActionError`."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """All was undone by others: hold nothing."""
 
     @property
     @abstractmethod

@@ -63,6 +63,9 @@ class CpuQuota(Standing):
 
     def hold(self, hold: Hold) -> None:
         """Set the quota of a limit, or only look for its place. Raises `ActionError`."""
+        if hold is self._hold:
+            self.follow(self.share)
+            return
         self._hold = hold
         self._version = hold.groups.place("cpu").version
         self.share = 1.0
@@ -89,6 +92,11 @@ class CpuQuota(Standing):
             self._value = hold.value(f"{folder}/{_QUOTAS[self._version]}")
         quota = quota_of(min(percent, 100.0 / WITHIN), self._cores, share)
         self._value.hold(f"{quota} {PERIOD}" if self._version == 2 else str(quota))
+
+    def end(self) -> None:
+        """All was undone by others."""
+        self._hold = self._value = self._period = None
+        self.share = 1.0
 
     def _percent(self) -> float:
         return math.inf if self._hold is None else self._hold.limit(self.resource)

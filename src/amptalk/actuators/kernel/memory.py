@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import mmap
+from math import inf
 
 from amptalk.actuators.kernel.contract import GroupStep, Hold, Standing
 from amptalk.actuators.kernel.value import HeldValue
@@ -54,9 +55,14 @@ class MemoryCap(Standing):
 
     def hold(self, hold: Hold) -> None:
         """Enter a group that counts memory and cap it. Raises `ActionError`."""
+        if hold.limit(self.resource) == inf:
+            self._free(hold)
+            return
         folder = hold.groups.enter("memory")
         version = hold.groups.place("memory").version
-        value = hold.value(f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}")
+        value = self._value or hold.value(
+            f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}"
+        )
         wanted = cap_bytes(hold.limit(self.resource))
         used = _used(folder, version)
         if used > wanted:
@@ -66,6 +72,16 @@ class MemoryCap(Standing):
             )
         value.hold(str(wanted))
         self._value = value
+
+    def _free(self, hold: Hold) -> None:
+        value, self._value = self._value, None
+        if value is not None:
+            value.release()
+            hold.groups.leave("memory")
+
+    def end(self) -> None:
+        """All was undone by others."""
+        self._value = None
 
     @property
     def held(self) -> float | None:
@@ -84,14 +100,23 @@ class MemoryCap(Standing):
         return "" if self._value is None else self._value.still_held()
 
 
+def usage_files(folder: str, version: int) -> tuple[str, str, tuple[str, str]]:
+    """Files with what a group is charged with and with its details, and names of lines in these.
+
+    The lines tell of file cache: what was not used for a while, and what was.
+    """
+    total, prefix = ("memory.usage_in_bytes", "total_") if version == 1 else ("memory.current", "")
+    cache = (f"{prefix}inactive_file", f"{prefix}active_file")
+    return f"{folder}/{total}", f"{folder}/memory.stat", cache
+
+
 def _used(folder: str, version: int) -> int:
     """Bytes that a group has in use and that cannot simply be dropped. Raises `ActionError`."""
-    name = "memory.current" if version == 2 else "memory.usage_in_bytes"
-    key = b"inactive_file" if version == 2 else b"total_inactive_file"
+    total, _, (cold, _) = usage_files(folder, version)
     try:
-        return int(read(f"{folder}/{name}")) - _stat(folder, key)
+        return int(read(total)) - _stat(folder, cold.encode())
     except (ValueError, SensorFault) as error:
-        raise ActionError(f"{folder}/{name} cannot be read as a number: {error}") from None
+        raise ActionError(f"{total} cannot be read as a number: {error}") from None
 
 
 def _stat(folder: str, key: bytes) -> int:

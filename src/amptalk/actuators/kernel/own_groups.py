@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, Change, Entry
 from amptalk.actuators.journal.journal import Journal
@@ -20,6 +21,8 @@ from amptalk.model.errors import ActionError
 from amptalk.sensors.cgroups import own_group_name
 from amptalk.sensors.roots import Roots
 
+_HELPER = "guardian"
+"""Stands for a controller that the group of a helper is needed for."""
 _ROUNDS = 20
 """Looks for processes that were started while others were moved, at most."""
 
@@ -77,6 +80,29 @@ class OwnGroups:
             folder = f"{home}/{self._name}-background"
             self._make(place._replace(home=home), folder, lambda: members)
             return place.version, folder
+
+    def aside(self, pid: int) -> str:
+        """Have a helper process in a group of its own, beside the application's; its folder.
+
+        Version 2 divides the group around only when no process is left in it, so this comes
+        first. Raises `ActionError`.
+        """
+        with self._lock:
+            place = self._anywhere()
+            folder = f"{place.home}/{self._name}-guardian"
+            self._make(place._replace(controller=_HELPER), folder, lambda: [pid])
+            for entry, _ in self._folders.values():
+                home = entry.change.original
+                if home != place.home:  # born into the application's groups of other hierarchies
+                    write(f"{home}/cgroup.procs", str(pid))
+            return folder
+
+    def _anywhere(self) -> Place:
+        """Any place of ours, one that counts memory if there is one. Raises `ActionError`."""
+        for controller in ("memory", "cpu"):
+            with suppress(ActionError):
+                return self.place(controller)
+        return self.place(FREEZER)
 
     def leave(self, controller: str) -> None:
         """Undo what was changed for a controller, as far as no other needs it.

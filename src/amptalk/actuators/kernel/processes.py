@@ -30,6 +30,7 @@ class ProcessCap(GroupStep):
     resource = "memory"
     level = Level.EMERGENCY
     controller = "pids"
+    ends_growth = True
     cost = 0.5
     latency = 0.5
 

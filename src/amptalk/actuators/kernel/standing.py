@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from amptalk.actuators.kernel.contract import Hold, Standing
 from amptalk.actuators.kernel.cpu import CpuQuota
@@ -14,7 +14,6 @@ from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.decision import Decision
 from amptalk.model.errors import ActionError
 from amptalk.model.level import Level
-from amptalk.model.resource import Resource
 from amptalk.sensors.files import SensorFault
 
 FOLLOWED = ("power", "temperature")
@@ -23,34 +22,49 @@ _STEP = 0.05
 """A share that moved by less is not followed."""
 
 
-class StandingLimits:
-    """What the kernel holds of `limits`. All but `reports` and `share_due` may block."""
+def asked(limited: Collection[str]) -> set[str]:
+    """Which of the resources that the kernel can hold a set of limits asks it for."""
+    return {name for name, by in (("memory", {"memory"}), ("cpu", {"cpu", *FOLLOWED}))
+            if by & set(limited)}  # fmt: skip
 
-    def __init__(self, clock: Clock, limits: Sequence[tuple[Resource, float]]) -> None:
+
+def share_of(decision: Decision) -> float:
+    """The share of all cores that a decision leaves for power and temperature, 0-1."""
+    return min((a.share for a in decision.allocations if a.resource in FOLLOWED), default=1.0)
+
+
+class StandingLimits:
+    """What the kernel holds. All but `reports` and `due` may block, and are thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._limited = {resource.name for resource, _ in limits}
-        self._quota = CpuQuota() if self._limited & {"cpu", *FOLLOWED} else None
-        self._all: tuple[Standing, ...] = (
-            *([MemoryCap()] if "memory" in self._limited else []),
-            *([self._quota] if self._quota is not None else []),
-        )
+        self._quota = CpuQuota()
+        self._all: tuple[Standing, ...] = (MemoryCap(), self._quota)
+        self._limited: set[str] = set()
         self.held: set[str] = set()
         """Resources whose limit is held now."""
         self._lock = threading.Lock()
+        self._changing = threading.RLock()
         self._reports: list[ActionReport] = []
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Resources that the kernel is asked to hold."""
-        return tuple(standing.resource for standing in self._all)
-
     def begin(self, hold: Hold) -> list[str]:
-        """Set all of them; returns what is to be said of each. Never raises."""
-        return [text for standing in self._all if (text := self._stand(standing, hold))]
+        """Set all that are limited, again when limits have changed; what is to be said of each.
+
+        Never raises.
+        """
+        with self._changing:
+            limited = {resource.name for resource, _ in hold.limits}
+            due = asked(limited) | asked(self._limited)
+            self._limited = limited
+            return [text for standing in self._all if standing.resource in due
+                    if (text := self._stand(standing, hold))]  # fmt: skip
 
     def end(self) -> None:
         """All was undone by others."""
         self.held.clear()
+        self._limited = set()
+        for standing in self._all:
+            standing.end()
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
@@ -58,25 +72,18 @@ class StandingLimits:
             taken, self._reports = self._reports, []
         return taken
 
-    def share_due(self, decision: Decision) -> float | None:
-        """The share of all cores that the quota has to go to now, `None` to stay."""
-        quota = self._quota
-        if quota is None:
-            return None
-        share = min(
-            (one.share for one in decision.allocations if one.resource in FOLLOWED), default=1.0
-        )
-        moved = abs(share - quota.share) >= _STEP or (share >= 1.0) != (quota.share >= 1.0)
-        return share if moved else None
+    def due(self, share: float) -> bool:
+        """Whether the quota has to go to this share of all cores now."""
+        now = self._quota.share
+        return abs(share - now) >= _STEP or (share >= 1.0) != (now >= 1.0)
 
     def lead(self, share: float) -> None:
         """Set the quota to a share and report it. Never raises."""
         quota = self._quota
-        if quota is None:
-            return
         started, wall = self._clock.monotonic(), self._clock.time()
         try:
-            quota.follow(share)
+            with self._changing:
+                quota.follow(share)
         except (ActionError, SensorFault) as error:
             verdict, detail = Verdict.DENIED, str(error)
         else:
@@ -89,7 +96,8 @@ class StandingLimits:
             if standing.resource not in self.held:
                 continue
             try:
-                why = standing.lost()
+                with self._changing:
+                    why = standing.lost()
             except ActionError as error:
                 why = str(error)
             if why:
@@ -107,6 +115,7 @@ class StandingLimits:
             text = f"the kernel does not hold {standing.resource}: {error}"
         else:
             if standing.resource not in self._limited:
+                self.held.discard(standing.resource)
                 return ""
             verdict, detail = Verdict.WORKED, standing.where
             self.held.add(standing.resource)

@@ -33,6 +33,8 @@ class Child(NamedTuple):
     pid: int
     start: int
     priority: int
+    may_end: bool = False
+    """Whether it may be asked to end, and killed, when memory would run out."""
 
 
 def scores(priorities: set[int], base: int) -> dict[int, int]:
@@ -64,11 +66,12 @@ class Children:
         self._held: dict[int, HeldValue] = {}
         self._hold: Hold | None = None
 
-    def declare(self, process: Any, *, priority: int = 0) -> Child:
+    def declare(self, process: Any, *, priority: int = 0, may_end: bool = False) -> Child:
         """Say how important a child process is; again to change it.
 
         `process` is a pid, or has one (`Popen`, `multiprocessing.Process`). The lower the
         priority, the sooner it is sacrificed; below 0 it is in the background and may be paused.
+        With `may_end` it may be paused, asked to end and killed before memory runs out.
         Raises `ConfigurationError` for what is no living descendant of this process.
         """
         pid = getattr(process, "pid", process)
@@ -89,7 +92,7 @@ class Children:
                 )
         except SensorFault as fault:
             raise ConfigurationError(f"process {pid} cannot be looked at: {fault.reason}") from None
-        child = Child(pid, start, priority)
+        child = Child(pid, start, priority, bool(may_end))
         with self._lock:
             self._declared[pid] = child
         return child

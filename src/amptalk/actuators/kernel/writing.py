@@ -1,5 +1,7 @@
 """Change the kernel's files: the one place that writes to control groups and `/proc`.
 
+It lets stopped processes go on, too.
+
 What was written counts only when it is read back (`written`). Nothing here waits by itself, but
 a kernel may let a write wait for long: callers are on action threads or have a deadline.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 
 from amptalk.model.errors import ActionError
 from amptalk.sensors.files import SensorFault, read_once
@@ -86,6 +89,14 @@ def remove_folder(path: str) -> None:
         pass
     except OSError as error:
         raise _refused(f"group {path}", error) from None
+
+
+def resume(pid: int) -> None:
+    """Let a stopped process go on. Raises `Refused`."""
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except OSError as error:
+        raise _refused(f"process {pid} (SIGCONT)", error) from None
 
 
 def same(one: str, other: str) -> bool:

@@ -1,0 +1,1 @@
+"""Real pressure in real control groups: an application, its hog, its neighbour, what came of it."""
