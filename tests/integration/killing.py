@@ -29,6 +29,7 @@ from amptalk.actuators.kernel.victims import Children
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.sensors.identity import Identity, identity_of, start_of
 from amptalk.sensors.roots import Roots
+from tests.helpers import eventually
 
 _CHANGING = frozenset({"write", "fsync", "rename", "unlink", "mkdir", "rmdir", "kill"})
 _COMPLETE, _FAILED = 0, 70
@@ -152,17 +153,20 @@ class Bystander:
         self.pid = self.process.pid
         if within:
             Path(within, "cgroup.procs").write_text(str(self.pid))
+        eventually(lambda: self._running() == "S", "it sleeps")
         self.before = self.state()
 
     def state(self) -> tuple[str, str, bool]:
         """Its groups, its score, and whether it is stopped or frozen."""
         folder = Path(f"/proc/{self.pid}")
-        running = folder.joinpath("stat").read_text().rpartition(")")[2].split()[0]
         return (
             folder.joinpath("cgroup").read_text(),
             folder.joinpath("oom_score_adj").read_text(),
-            running in "TtD",
+            self._running() in "TtD",
         )
+
+    def _running(self) -> str:
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
     def end(self) -> None:
         self.process.kill()

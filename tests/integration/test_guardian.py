@@ -56,10 +56,6 @@ def status(pid: int, key: str) -> str:
     return next(line.split()[1] for line in lines if line.startswith(key + ":"))
 
 
-def sleeps(pid: int) -> bool:
-    return "poll" in Path(f"/proc/{pid}/wchan").read_text()
-
-
 @grouped
 def test_it_is_small_and_apart_and_ends_with_a_word_of_its_owner(tmp_path: Path) -> None:
     with program(GOES_ON, tmp_path / "run") as process:

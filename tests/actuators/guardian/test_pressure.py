@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amptalk.actuators.guardian.pressure import (
@@ -22,6 +22,7 @@ from amptalk.actuators.guardian.pressure import (
 )
 
 MB = 2.0**20
+SIMULATED = settings(deadline=None, max_examples=40)
 
 
 class Hog:
@@ -69,6 +70,7 @@ class Hog:
         return [move for _, move in self.moves]
 
 
+@SIMULATED
 @given(st.floats(50, 2000), st.floats(0, 0.015))
 def test_nothing_reaches_the_cap_where_half_a_second_of_growth_fits_before_it(
     rate: float, late: float
@@ -80,6 +82,7 @@ def test_nothing_reaches_the_cap_where_half_a_second_of_growth_fits_before_it(
     assert Move.STOP in hog.made()
 
 
+@SIMULATED
 @given(st.floats(50, 2000), st.booleans())
 def test_one_that_may_be_ended_is_asked_and_when_it_does_not_listen_killed(
     rate: float, heeds: bool
