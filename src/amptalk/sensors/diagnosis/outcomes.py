@@ -99,6 +99,8 @@ OUTCOMES = tuple(
          "the application's own share is told"),
         (r"the driver tells the memory of the card by an ioctl", Cause.NOT_GIVEN,
          "the application's own memory is told"),
+        (r"^the end of process .* cannot be waited for: ", Cause.NO_KERNEL,
+         "pidfd_open needs Linux 5.3 or newer, and a sandbox that allows it"),
         (r"does not tell memory by process", Cause.NO_KERNEL, "Linux 6.8 and newer tell it"),
         (r"it shares the machine's memory: no share is its own", Cause.NOT_GIVEN,
          "look at the memory of the device"),
