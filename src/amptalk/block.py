@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Block:
+class Block(ABC):
     """Is started where its block begins and stopped where it ends, however that comes about."""
 
+    @abstractmethod
     def start_monitoring(self) -> None:
         """Start; the subclass says what."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop_monitoring(self) -> None:
         """Stop; the subclass says what."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self.start_monitoring()
