@@ -249,10 +249,11 @@ class Engine:
             before=before, after=after, expected=report.expected,
             verdict=report.verdict.value, detail=report.detail,
         )  # fmt: skip
-        concerned = [one for one in self.parts.judge.violations if _concerns(report, one)]
-        if concerned:
+        for violation in self.parts.judge.violations:
             # The first that it was begun in; a later one may have come before it was measured.
-            concerned[0].actions.append(f"{report.action}: {report.verdict.value}")
+            if _concerns(report, violation):
+                violation.actions.append(f"{report.action}: {report.verdict.value}")
+                break
 
 
 def _concerns(report: ActionReport, violation: Violation) -> bool:

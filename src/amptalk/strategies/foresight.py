@@ -36,8 +36,6 @@ _NO_GROWTH = 0.25
 """Part of what a quarter of the values are above the next expected one that is no growth."""
 _SURE = 0.8
 """It is set aside so that the limit holds with this probability when it begins."""
-_LEAST_LIMIT = 0.05
-"""It leaves at least this part of a limit to what runs already."""
 _SMALLEST_CUT = 0.02
 """What a guard band takes; even without a crossing, acting costs so much."""
 _LONGEST_STEP = 60.0
@@ -169,7 +167,7 @@ class Foresight:
             at = _steps(ahead, forecast.step) - 1
             doubt = high[at] - forecast.mean[at]
         level = value + growth + doubt
-        room = max(_LEAST_LIMIT * limit, limit - extra)
+        room = Known(reserved=extra).room(limit)
         cut = max(_SMALLEST_CUT, 1.0 - room / level if level > room else 0.0)
         self._acting = probability >= break_even(cut, kind) * (STAYING if self._acting else 1.0)
         demand = self._demand

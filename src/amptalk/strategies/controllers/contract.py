@@ -29,6 +29,18 @@ _LONGEST_LESSON = 5.0
 """Seconds that one value stands for at most."""
 
 
+_WITHIN = 0.68
+"""Part of the errors that lies within the spread."""
+
+
+def followed_spread(spread: float, error: float, step: float) -> float:
+    """The spread after an error (in spreads), a `step` nearer to the 68 % quantile of errors.
+
+    A quantile, because leaps must not count by their size.
+    """
+    return spread * math.exp(step * ((abs(error) > 1.0) - (1.0 - _WITHIN)))
+
+
 def log_of(ratio: float) -> float:
     """Log of level / limit, within what a controller reckons with."""
     return math.log(min(_HIGHEST_RATIO, max(_LOWEST_RATIO, ratio)))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from amptalk.strategies.controllers.contract import log_of
+from amptalk.strategies.controllers.contract import followed_spread, log_of
 
 REMEMBERED = 12
 """Shares of the last readings that are kept; a response is later by less than that."""
@@ -31,8 +31,6 @@ _FIRST = 3
 _YOUNG = 60
 """Readings after which spread is learned slowly."""
 _SPREAD_STEPS = {"young": 0.1, "calm": 0.05, "restless": 0.01}
-_WITHIN = 0.68
-"""Part of the errors that lies within the spread."""
 _NARROWEST, _WIDEST = 0.002, 0.3
 _LEAST_GAIN, _MOST_GAIN, _GAIN_STEP = 0.06, 0.6, 0.03
 _DRIFT_MEMORY = 0.85
@@ -213,7 +211,7 @@ class Observer:
     def _learn_noise(self, now: float, error: float) -> None:
         """Follow the 68 % quantile of errors, and the gain at which errors do not correlate.
 
-        A quantile, because jumps must not count by their size. Own moves and jumps disturb, so
+        Own moves and jumps disturb, so
         both are learned in calm; the spread a little always, or noise that was taken for jumps
         would stay so.
         """
@@ -225,5 +223,5 @@ class Observer:
             self._gain = min(_MOST_GAIN, max(_LEAST_GAIN, gain))
         self._error = error
         step = _SPREAD_STEPS["young" if self._readings < _YOUNG else "calm" if calm else "restless"]
-        spread = self.spread * math.exp(step * ((abs(error) > 1.0) - (1.0 - _WITHIN)))
+        spread = followed_spread(self.spread, error, step)
         self.spread = min(_WIDEST, max(_NARROWEST, spread))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from amptalk.strategies.controllers.contract import Controller
+from amptalk.strategies.controllers.contract import Controller, followed_spread
 
 _GUARD = 0.004
 _GUARD_ERRORS = 1.2
@@ -38,7 +38,6 @@ _JUMP = 16.0
 """Squared error, in spreads, from which the level leapt: its slope did not."""
 _YOUNG = 90
 _SPREAD_YOUNG, _SPREAD_STEP = 0.1, 0.03
-_WITHIN = 0.68
 _NARROWEST, _WIDEST = 0.0015, 0.1
 _SPEED, _LEAST_SPEED, _MOST_SPEED = 0.015, 0.003, 0.06
 """Log level a second that a log of share is worth."""
@@ -137,9 +136,8 @@ class SlowController(Controller):
         self._slope_by_speed -= slope_gain * by_speed
 
     def _learn_spread(self, spreads: float) -> None:
-        """Follow the 68 % quantile of errors: leaps must not count by their size."""
         step = _SPREAD_YOUNG if self._readings < _YOUNG else _SPREAD_STEP
-        spread = self.spread * math.exp(step * ((abs(spreads) > 1.0) - (1.0 - _WITHIN)))
+        spread = followed_spread(self.spread, spreads, step)
         self.spread = min(_WIDEST, max(_NARROWEST, spread))
 
     def _learn_speed(self, error: float, by_speed: float) -> None:
