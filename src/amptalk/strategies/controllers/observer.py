@@ -211,9 +211,8 @@ class Observer:
     def _learn_noise(self, now: float, error: float) -> None:
         """Follow the 68 % quantile of errors, and the gain at which errors do not correlate.
 
-        Own moves and jumps disturb, so
-        both are learned in calm; the spread a little always, or noise that was taken for jumps
-        would stay so.
+        Own moves and jumps disturb, so both are learned in calm; the spread a little always, or
+        noise that was taken for jumps would stay so.
         """
         quiet_after = self.delay + self.elapsed + max(2.0 * self.elapsed, 2.0)
         calm = self.response.since_jump > _SETTLED and now - self._moved_at > quiet_after
