@@ -87,7 +87,7 @@ class Actuation:
         self.runner = ActionRunner(clock)
         """Calls things off the tick."""
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
-        self.ladder = Ladder(self.runner, self._resources)
+        self.ladder = Ladder(self.runner, self._resources, clock)
         """Steps that the levels call for."""
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
