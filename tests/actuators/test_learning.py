@@ -31,9 +31,10 @@ class Effect(Step):
     """A step that gives back `megabytes` when its time is over, until it is undone."""
 
     def __init__(
-        self, world: World, name: str, seconds: float, megabytes: float, cost: float, **more: float
-    ) -> None:
-        super().__init__(name, cost=cost, deadline=10.0, **more)
+        self, world: World, name: str, seconds: float, megabytes: float, cost: float,
+        declared: float | None,
+    ) -> None:  # fmt: skip
+        super().__init__(name, cost=cost, deadline=10.0, expected=declared)
         self.duration = self.seconds = seconds
         self.megabytes = megabytes
         self.given = 0.0
@@ -62,9 +63,9 @@ class World:
         self.clock = VirtualClock()
         self.actuation = Actuation(self.clock, "degrade", ())
         self.running: list[tuple[float, threading.Event]] = []
-        self.unload = Effect(self, "unload", 4.0, 800.0, 0.5, expected=1500.0)
-        self.batch = Effect(self, "batch 8 to 4", 0.05, 205.0, 0.1, expected=60.0)
-        self.trim = Effect(self, "trim", 0.04, 0.0, 0.0)
+        self.unload = Effect(self, "unload", 4.0, 800.0, 0.5, 1500.0)
+        self.batch = Effect(self, "batch 8 to 4", 0.05, 205.0, 0.1, 60.0)
+        self.trim = Effect(self, "trim", 0.04, 0.0, 0.0, None)
         self.steps = (self.unload, self.batch, self.trim)
         for step in self.steps:
             self.actuation.ladder.add(step)
