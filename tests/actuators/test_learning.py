@@ -30,7 +30,7 @@ TICK = 0.25
 class Effect(Step):
     """A step that gives back `megabytes` when its time is over, until it is undone."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its whole description
         self, world: World, name: str, seconds: float, megabytes: float, cost: float,
         declared: float | None,
     ) -> None:  # fmt: skip
