@@ -69,7 +69,7 @@ def amptalk_run(
         command = [_FOR_ALL if word == sys.executable else word for word in command]
         arguments = tuple(_FOR_ALL if word == sys.executable else word for word in arguments)
     if user is not None and not journal.exists():
-        for folder in journal.parents[:2]:
+        for folder in journal.parents[:3]:
             folder.chmod(0o755)
         journal.mkdir(mode=0o700)
         os.chown(journal, user, user)

@@ -49,7 +49,8 @@ class RunActuation:
         self.asking = Asking()
         self._runner = ActionRunner(clock)
         names = {*BUILT_IN}
-        self._appeals, self._harder = Ladder(self._runner, names), Ladder(self._runner, names)
+        self._appeals = Ladder(self._runner, names, clock)
+        self._harder = Ladder(self._runner, names, clock)
         self._askers = [
             AskProgram(resource, channel)
             for resource, _ in limits

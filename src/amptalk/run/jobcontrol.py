@@ -29,6 +29,8 @@ _FAULTS = {
 }  # fmt: skip
 """Signals that are not taken: they cannot be, or they tell of a fault in this very process."""
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+_LONGEST = 3600.0
+"""Seconds of one wait at most; the kernel takes no infinite one."""
 _EVERYTHING = os.WEXITED | os.WSTOPPED | os.WNOHANG
 
 
@@ -58,7 +60,7 @@ class JobControl:
 
     def wait(self, seconds: float) -> bool:
         """Wait for a signal at most so long and act on it; True when one was taken."""
-        info = signal.sigtimedwait(self._taken, max(0.0, seconds))
+        info = signal.sigtimedwait(self._taken, min(max(0.0, seconds), _LONGEST))
         if info is None:
             return False
         number = info.si_signo

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from amptalk.model.errors import ActionError
@@ -73,6 +74,7 @@ class Run:
         self._lines: list[Line] = []
         self._watching: Watching | None = None
         self._opening: Thread | None = None
+        self._guarding: Guarding | None = None
         self._pace: Pace | None = None
         self._report = Reporter(options, self.roots.proc, self._limits, self._holding)
         self._starts = 0
@@ -186,7 +188,7 @@ class Run:
 
     def _watch(self, program: Program, control: JobControl, begun: float) -> Ended:
         """Tick until the program and all that it left have ended."""
-        guard: Guarding | None = None
+        self._guarding = None
         due, told = begun + FIRST_LOOK, False
         while program.ended is None or control.left:
             control.wait(due - time.monotonic())
@@ -202,30 +204,43 @@ class Run:
                 break
             now = time.monotonic()
             if now >= due and (program.ended is None or control.left):
-                if self._opened():
-                    guard = guard or self._guarding(begun)
-                    due = now + min(self._open_watching().tick(), guard.look(now))
-                else:
-                    due = now + _OPENING
+                due = now + self._look(now, begun)
         if self._pace is not None:
             self._pace.stop()
             self._pace = control.pace = None
         assert program.ended is not None  # noqa: S101 - the loop has seen its end
         return program.ended
 
-    def _guarding(self, begun: float) -> Guarding:
-        from amptalk.run.guarding import Guarding
+    def _look(self, now: float, begun: float) -> float:
+        """Run one tick, if sensors are open; seconds until the next.
 
-        return Guarding(self, begun)
+        No mistake of ours ends the program: it goes on under what holds already.
+        """
+        if not self._opened():
+            return _OPENING
+        try:
+            wait = self._open_watching().tick()
+            if self._guarding is None:
+                from amptalk.run.guarding import Guarding
+
+                self._guarding = Guarding(self, begun)
+            return min(wait, self._guarding.look(now))
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.warn(f"not watched any more, a mistake in amptalk: {error!r}")
+            return inf
 
     def _opened(self) -> bool:
         """Whether sensors are open; a thread opens them, so that an end is never missed."""
         if self._opening is None and self._watching is None:
             import threading
 
-            self._opening = threading.Thread(target=self._open_watching, daemon=True)
+            self._opening = threading.Thread(target=self._open_quietly, daemon=True)
             self._opening.start()
         return self._opening is None or not self._opening.is_alive()
+
+    def _open_quietly(self) -> None:
+        with suppress(Exception):  # the tick that follows meets it again, and tells
+            self._open_watching()
 
     def _open_watching(self) -> Watching:
         if self._watching is None:
