@@ -15,6 +15,7 @@ from amptalk.actuators.actuation import Actuation
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
 from amptalk.config import ManagerConfig
+from amptalk.cooperation import cooperate
 from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
 from amptalk.limits.judge import Judge
@@ -26,7 +27,6 @@ from amptalk.recommendations import Known, Recommendations
 from amptalk.registry import managers
 from amptalk.sensors.own import family_memory_mb, leave_out, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
-from amptalk.sharing.components import ComponentBook
 from amptalk.signals import Signals, Told
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
@@ -64,6 +64,7 @@ class ResourceManager(Block):
         record: str | os.PathLike[str] | None = None,
         learned: str | os.PathLike[str] | None = None,
         gpu: str | int | None = None,
+        sharing: str = "memory:",
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
@@ -89,7 +90,11 @@ class ResourceManager(Block):
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
-        self._components = ComponentBook(self.limits.items(), self._actuation.runner)
+        self._sharing = cooperate(
+            sharing, self.limits.items(), self._actuation.runner, strategy=self._strategy.name,
+            scope=scope, name=name, history=self.history,
+            cores=lambda: sensors.capacity.cpu_cores,
+        )  # fmt: skip
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
         self.admit = self._actuation.admission.admit
@@ -98,9 +103,9 @@ class ResourceManager(Block):
         """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
         self.hook = self._actuation.ladder.hook
         """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
-        self.component = self._components.register
+        self.component = self._sharing.book.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
-        self.shares = self._components.shares
+        self.shares = self._sharing.book.shares
         """Who holds what of which resource, one row a component and resource."""
         self.measure = Measuring(self.history, self._sensors.energy, clock.monotonic, clock.time)
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
@@ -114,7 +119,7 @@ class ResourceManager(Block):
         )
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
-            self._actuation, self._components, self._effectiveness,
+            self._actuation, self._sharing.book, self._effectiveness,
         )  # fmt: skip
         known = Known(
             self.history, self.limits,
@@ -123,8 +128,9 @@ class ResourceManager(Block):
         )  # fmt: skip
         self.recommendations = Recommendations(known)
         """Which limits and reservations to set, by what was used: `manager.recommendations()`."""
-        listeners = (self._listeners.tell, self.recommendations.follow)
-        self._engine = Engine(parts, monitoring_interval, listeners)
+        self._engine = Engine(
+            parts, monitoring_interval, (self._listeners.tell, self.recommendations.follow)
+        )
         self._ticking = threading.Lock()
         told = Told(
             self._sensors.signals, self.history, self._judge, self._actuation, self._engine
@@ -179,6 +185,7 @@ class ResourceManager(Block):
             return
         with self._living:
             self._loop.stop()
+            self._sharing.stop()
             self._actuation.release()
             self._listeners.close()
             self._sensors.rest(self._ticking)
@@ -191,7 +198,7 @@ class ResourceManager(Block):
         self._signals.freeze(self._ticking)
         self.recommendations.forked()
         self._actuation.freeze()
-        self._components.freeze()
+        self._sharing.forget()
         self._sensors.close()
         self._listeners.abandon()
 
