@@ -46,8 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
     "cli": {
-        "model", "sharing", "clock", "config", "sensors", "limits", "actuators", "manager", "simulation",
-        "demo",
+        "model", "sharing", "clock", "config", "sensors", "limits", "actuators", "manager",
+        "simulation", "demo",
     },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""

@@ -209,8 +209,11 @@ class ComponentBook:
         self.ledger.divide(self._applied)
         if not self._driven:
             self._driven = True
-            for component in self._components.values():
-                self._ask(component, component.asks)
+            self.ledger.want({
+                (component.name, resource): component.wants(resource)
+                for component in self._components.values()
+                for resource in component.asks
+            })  # fmt: skip
 
     def _ask(
         self, component: Component, resources: Mapping[str, object], *, itself: bool = False

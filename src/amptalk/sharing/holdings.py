@@ -3,9 +3,10 @@
 A holding is **charged** max(old, new) until its shrink is confirmed: the component's `on_shrink`
 has returned, and what is measured says so. Where it is the only one of its process that holds the
 resource, the measured use is its own: it is charged for all of it. Otherwise the use of the whole
-process must have dropped by half of what was given up, or be within what all of its components
-were granted once the settle time is over. One that raises, hangs or lies stays charged; it is asked
-again, after its deadline for everything above its minimum.
+process must have dropped by half of what was given up; once the settle time is over it is charged
+for what is used beyond that of the others, as they were granted when the shrink began. One that
+raises, hangs or lies stays charged; it is asked again, after its deadline for everything above its
+minimum.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ class Holding:
     """Grant and charge of one component and resource, in the resource's unit."""
 
     __slots__ = (
-        "_before", "_call", "_key", "_on_grow", "_on_shrink", "_retry_at", "_runner", "_since",
-        "_told", "_trimmed_at", "ask", "charged", "granted", "note", "resource", "shrink_seconds",
+        "_before", "_call", "_key", "_on_grow", "_on_shrink", "_others", "_retry_at", "_runner",
+        "_since", "_told", "_trimmed_at", "ask", "charged", "granted", "note", "resource",
+        "shrink_seconds",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +94,8 @@ class Holding:
         self._told = 0.0
         self._retry_at = self._trimmed_at = -math.inf
         self._since = self._before = math.nan
+        self._others = 0.0
+        """What the other components of the process were granted when the shrink began."""
 
     def begin(self, amount: float) -> None:
         """Hold an amount from the start, without a call."""
@@ -118,6 +122,7 @@ class Holding:
         """Tell the component of its grant and confirm its shrink; false until both are done."""
         if self.charged > self.granted and math.isnan(self._since):
             self._since, self._before = seen.now, seen.used
+            self._others = seen.granted - self.granted
         if not self._deliver(seen.now):
             return False
         if self.charged > self.granted and not self._confirmed(seen):
@@ -138,7 +143,7 @@ class Holding:
         elif self._before - seen.used >= 0.5 * (self.charged - self.granted):
             self.charged = self.granted
         elif late:
-            beyond = max(0.0, seen.used - seen.granted)
+            beyond = max(0.0, seen.used - self._others - self.granted)
             self.charged = min(self.charged, self.granted + beyond)
         return self.charged <= self.granted
 

@@ -81,7 +81,7 @@ def work(folder: str, number: int, witness: Witness, seed: int) -> NoReturn:
 def audit(ledger: SqliteLedger, witness: Witness) -> tuple[float, float]:
     """Sums of what is charged and of what is really held by participants that live."""
     with ledger._transaction as execute:
-        rows = ledger._reaped(execute)
+        rows = ledger._tables.reaped(execute)
         members = execute("SELECT seat, label FROM members").fetchall()
         living = [int(label) for seat, label in members if ledger._seats.taken(seat)]
         held = math.fsum(witness.read(number) for number in living if number >= 0)
@@ -128,7 +128,7 @@ def _start(folder: str, number: int, witness: Witness, seed: int) -> int:
         try:
             work(folder, number, witness, seed)
         finally:  # a fork of the parent must never run its code
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
             os._exit(1)
     return worker
 

@@ -17,7 +17,7 @@ from amptalk.model.decision import Ask
 from amptalk.model.errors import LedgerError
 from amptalk.sharing.ledgers.contract import Entry, boottime
 from amptalk.sharing.ledgers.sqlite.ledger import SqliteLedger
-from tests.helpers import DEADLINE, ROOT, eventually
+from tests.helpers import DEADLINE, environment, eventually
 from tests.sharing.ledgers.chaos import CAPACITY, run
 
 MEMORY = {"memory": 1000.0}
@@ -49,7 +49,7 @@ def holder(folder: str, *around: str) -> subprocess.Popen[str]:
     """A process that holds 900 of 1000 until it is killed or its input ends."""
     process = subprocess.Popen(
         [*around, sys.executable, "-c", HOLDER, folder], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE, text=True, env=environment(),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "900.0\n"
@@ -164,7 +164,7 @@ def holder_refused(folder: str) -> str:
     code = HOLDER.replace("100.0, 900.0", "950.0, 960.0").replace("holder", "second")
     result = subprocess.run(
         [*namespace(), sys.executable, "-c", code, folder], capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=False,
+        env=environment(), check=False,
     )  # fmt: skip
     assert result.returncode == 1
     return result.stderr

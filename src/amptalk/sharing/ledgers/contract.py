@@ -85,6 +85,9 @@ class Ledger(Protocol):
         To say the same again changes nothing.
         """
 
+    def want(self, demands: Mapping[tuple[str, str], float]) -> None:
+        """Say of several components and resources of this participant at once what is wanted."""
+
     def settle(self, now: float) -> tuple[Row, ...]:
         """Take back what ended participants held, divide again, and return all rows.
 

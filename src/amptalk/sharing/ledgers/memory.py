@@ -111,6 +111,11 @@ class MemoryLedger:
             self._settle(rows.values())
             return self._held[component, resource].granted
 
+    def want(self, demands: Mapping[tuple[str, str], float]) -> None:
+        """Change what is wanted by several."""
+        with self._lock:
+            self._settle([changed(row, demands.get(row.key), None) for row in self._now()])
+
     def settle(self, now: float) -> tuple[Row, ...]:  # noqa: ARG002 - nothing lapses in one process
         """Return all rows: each change has settled them."""
         return self.rows()

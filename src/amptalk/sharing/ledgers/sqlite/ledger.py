@@ -19,25 +19,16 @@ from amptalk.model.decision import Ask
 from amptalk.model.errors import ConfigurationError, LedgerError
 from amptalk.sharing.allocation import wanted
 from amptalk.sharing.ledgers.contract import LAPSE_SECONDS, RENEW_SECONDS, Entry, Row, admit
-from amptalk.sharing.ledgers.settling import settle
+from amptalk.sharing.ledgers.settling import changed
 from amptalk.sharing.ledgers.sqlite import schema
 from amptalk.sharing.ledgers.sqlite.folder import prepare
 from amptalk.sharing.ledgers.sqlite.gate import Gate
 from amptalk.sharing.ledgers.sqlite.hints import Hints
 from amptalk.sharing.ledgers.sqlite.seats import Seats
+from amptalk.sharing.ledgers.sqlite.tables import LOOK, TAKE, Tables
 from amptalk.sharing.ledgers.sqlite.transaction import Execute, Transaction
 
 FILE = "ledger.sqlite"
-_LOOK = (
-    "SELECT TOTAL(wanted), TOTAL(charged), TOTAL(granted < wanted), "
-    "MAX(CASE WHEN number = ?1 THEN demand END), MAX(CASE WHEN number = ?1 THEN wanted END), "
-    "MAX(CASE WHEN number = ?1 THEN granted END), MAX(CASE WHEN number = ?1 THEN charged END) "
-    "FROM holdings WHERE resource = ?2"
-)
-"""Sums over a resource, and one row of it."""
-_SET = "UPDATE holdings SET demand = ?, wanted = ?, granted = ?, charged = ?"
-_TAKE = f"{_SET} WHERE number = ?"
-_WRITE = f"{_SET} WHERE component = ? AND resource = ?"
 _NOTHING = Ask(0.0, 0.0)
 _inherited: list[sqlite3.Connection] = []
 """Of a fork's child: its parent's connections, which it must neither use nor close."""
@@ -77,6 +68,7 @@ class SqliteLedger:
                 self._connection = schema.connect(self._path)
             finally:
                 self._gate.leave()
+            self._tables = Tables(self._seats)
             self._transaction = Transaction(self._connection, self._gate, self._path)
             self._hints = Hints(folder, self.seat)
             self._open = True
@@ -93,8 +85,8 @@ class SqliteLedger:
     def join(self, entry: Entry) -> None:
         """Add a component."""
         with self._transaction as execute:
-            rows = self._reaped(execute)
-            admit(entry, rows, self._capacities(execute))
+            rows = self._tables.reaped(execute)
+            admit(entry, rows, self._tables.capacities(execute))
             for resource, ask in entry.asks.items():
                 demand = entry.demands.get(resource, math.inf)
                 number = execute(
@@ -105,14 +97,14 @@ class SqliteLedger:
                 self._own[entry.component, resource] = (number or 0, ask)
                 if ask.hold == "rate":
                     self._renew_at = -math.inf
-            woken = self._settle(execute, self._read(execute), -math.inf)
+            woken = self._settle(execute, self._tables.read(execute), -math.inf)
         self._hints.wake(woken)
 
     def leave(self, component: str) -> None:
         """Drop a component."""
         with self._transaction as execute:
             execute("DELETE FROM holdings WHERE component = ? AND seat = ?", (component, self.seat))
-            woken = self._settle(execute, self._reaped(execute), -math.inf)
+            woken = self._settle(execute, self._tables.reaped(execute), -math.inf)
         self._hints.wake(woken)
 
     def change(
@@ -127,7 +119,7 @@ class SqliteLedger:
         number, ask = self._own.get((component, resource), (0, _NOTHING))
         with self._transaction as execute:
             wants, charges, owed, said, had, granted, held = execute(
-                _LOOK, (number, resource)
+                LOOK, (number, resource)
             ).fetchone()
             if granted is None:
                 raise LedgerError(
@@ -148,13 +140,23 @@ class SqliteLedger:
                 and charges - held + grown <= capacity
                 and granted >= ask.minimum
             ):  # everybody has what it wants, and so has this one: nothing to divide
-                execute(_TAKE, (demand, want, want, grown, number))
+                execute(TAKE, (demand, want, want, grown, number))
                 return float(want)
-            execute(_TAKE, (demand, want, min(granted, want), kept, number))
-            woken = self._settle(execute, self._reaped(execute), -math.inf)
+            execute(TAKE, (demand, want, min(granted, want), kept, number))
+            woken = self._settle(execute, self._tables.reaped(execute), -math.inf)
             granted = next(r.granted for r in self._rows if r.key == (component, resource))
         self._hints.wake(woken)
         return granted
+
+    def want(self, demands: Mapping[tuple[str, str], float]) -> None:
+        """Change what is wanted by several."""
+        with self._transaction as execute:
+            for row in self._tables.reaped(execute):
+                if row.key in demands and row.key in self._own:
+                    new = changed(row, demands[row.key], None)
+                    self._tables.write(execute, new)
+            woken = self._settle(execute, self._tables.read(execute), -math.inf)
+        self._hints.wake(woken)
 
     def settle(self, now: float) -> tuple[Row, ...]:
         """Take back what ended participants held, divide again."""
@@ -170,7 +172,7 @@ class SqliteLedger:
                 return self._rows
             self._version = version
             self._renew(execute, now)
-            woken = self._settle(execute, self._reaped(execute), now)
+            woken = self._settle(execute, self._tables.reaped(execute), now)
             self._stale = False
             members = [seat for (seat,) in execute("SELECT seat FROM members")]
         self._hints.know(members)
@@ -180,12 +182,12 @@ class SqliteLedger:
     def rows(self) -> tuple[Row, ...]:
         """All rows as they are."""
         with self._transaction as execute:
-            return tuple(self._read(execute))
+            return tuple(self._tables.read(execute))
 
     def capacities(self) -> Mapping[str, float]:
         """What the participants say that there is."""
         with self._transaction as execute:
-            return self._capacities(execute)
+            return self._tables.capacities(execute)
 
     def divide(self, capacities: Mapping[str, float]) -> None:
         """Do nothing: what is shared with others is the whole budget, whoever is near it."""
@@ -206,8 +208,8 @@ class SqliteLedger:
             if not self._open:
                 return
             with suppress(LedgerError), self._transaction as execute:
-                self._drop(execute, self.seat)
-                self._hints.wake(self._settle(execute, self._reaped(execute), -math.inf))
+                self._tables.drop(execute, self.seat)
+                self._hints.wake(self._settle(execute, self._tables.reaped(execute), -math.inf))
             self._end(f"the ledger in {self.folder} is closed")
             self._connection.close()
 
@@ -221,9 +223,9 @@ class SqliteLedger:
 
     def _begin(self, label: str) -> None:
         with self._transaction as execute:
-            self._drop(execute, self.seat)  # of who had this seat before
-            self._settle(execute, self._reaped(execute), -math.inf)
-            others = self._capacities(execute)
+            self._tables.drop(execute, self.seat)  # of who had this seat before
+            self._settle(execute, self._tables.reaped(execute), -math.inf)
+            others = self._tables.capacities(execute)
             for resource, amount in self._said.items():
                 if others.get(resource, amount) != amount:
                     raise ConfigurationError(
@@ -234,37 +236,11 @@ class SqliteLedger:
                 execute("INSERT INTO budgets VALUES(?,?,?)", (self.seat, resource, amount))
             execute("INSERT INTO members VALUES(?,?)", (self.seat, label))
 
-    def _read(self, execute: Execute) -> list[Row]:
-        return [schema.row_of(found) for found in execute(f"{schema.ROWS} ORDER BY number")]
-
-    def _reaped(self, execute: Execute) -> list[Row]:
-        """All rows but those of participants that ended, which are removed."""
-        members = [seat for (seat,) in execute("SELECT seat FROM members")]
-        for seat in members:
-            if not self._seats.taken(seat):
-                self._drop(execute, seat)
-        return self._read(execute)
-
-    def _drop(self, execute: Execute, seat: int) -> None:
-        for table in ("holdings", "members", "budgets"):
-            execute(f"DELETE FROM {table} WHERE seat = ?", (seat,))  # noqa: S608
-
     def _lives(self, row: Row) -> bool:
         return self._seats.taken(int(row.member))
 
-    def _capacities(self, execute: Execute) -> dict[str, float]:
-        return dict(execute("SELECT resource, MIN(amount) FROM budgets GROUP BY resource"))
-
     def _settle(self, execute: Execute, rows: list[Row], now: float) -> set[int]:
-        """Write what changes; returns the seats that it concerns."""
-        settled = settle(rows, self._capacities(execute), now)
-        concerned = set()
-        for row, new in zip(rows, settled, strict=True):
-            if new != row:
-                want = wanted(new.ask, new.demand)
-                execute(_WRITE, (new.demand, want, new.granted, new.charged, *new.key))
-                concerned.add(int(new.member))
-        self._rows = tuple(settled)
+        self._rows, concerned = self._tables.settle(execute, rows, now)
         self._stale = True
         return concerned
 
