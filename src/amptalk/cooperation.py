@@ -9,7 +9,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.resource import MEMORY, Resource
@@ -20,43 +20,51 @@ from amptalk.sharing.ledgers.urls import open_ledger
 from amptalk.sharing.synchroniser import Synchroniser, of_sample
 
 if TYPE_CHECKING:
+    from amptalk.config import ManagerConfig
     from amptalk.history.history import History
     from amptalk.model.sample import Sample
 
-Limits = Sequence[tuple[Resource, float]]
+
+class Acting(Protocol):
+    """What sharing needs of `actuators.actuation.Actuation`."""
+
+    @property
+    def runner(self) -> Runner:
+        """Calls the callbacks of components."""
+
+    @property
+    def cores(self) -> Callable[[], float]:
+        """How many cores 100 % of CPU are."""
 
 
 def cooperate(
-    url: str,
-    limits: Limits,
-    runner: Runner,
-    *,
+    config: ManagerConfig,
+    limits: Sequence[tuple[Resource, float]],
     strategy: str,
-    scope: str,
-    name: str | None,
+    acting: Acting,
     history: History,
-    cores: Callable[[], float],
 ) -> Synchroniser:
-    """Open the ledger that `url` names and return what keeps a book in step with it.
+    """Open the ledger that `config.sharing` names; return what keeps a book in step with it.
 
     Raises `ConfigurationError` for a URL that is none, and for a ledger that others share with a
     strategy that does not; `LedgerError` for one that cannot be used.
     """
+    url = config.sharing
     capacities = {resource.name: limit for resource, limit in limits}
-    ledger = open_ledger(url, capacities, name or f"process {os.getpid()}")
+    ledger = open_ledger(url, capacities, config.name or f"process {os.getpid()}")
     if ledger.shared and "cooperative" not in strategy.split("+"):
         ledger.close()
         raise ConfigurationError(
             f"sharing={url!r} with strategy {strategy!r}: only 'cooperative' follows what others "
             f"leave; give strategy='cooperative' or '{strategy}+cooperative'"
         )
-    book = ComponentBook(limits, runner, ledger, cores)
+    book = ComponentBook(limits, acting.runner, ledger, acting.cores)
     weakref.finalize(book, ledger.close).atexit = False  # the end of the process gives it back, too
 
     def told(fault: str) -> None:
         history.note("sharing", time.time(), fault=fault, consequence="grants stay as they are")
 
-    return Synchroniser(book, _now if scope == "application" else of_sample, told)
+    return Synchroniser(book, _now if config.scope == "application" else of_sample, told)
 
 
 def _now(resource: str, sample: Sample) -> float:

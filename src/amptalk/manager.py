@@ -45,10 +45,9 @@ if TYPE_CHECKING:
 class ResourceManager(Block):
     """Watches one scope, holds its limits and tells what happened.
 
-    Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also
-    with `async with`, or call `start_monitoring` and `stop_monitoring`. It may be
-    started again after a stop. Several managers may live in one process. In a
-    forked child a manager is inert: knobs keep their value, admission lets pass.
+    Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also with
+    `async with`, or call `start_monitoring` and `stop_monitoring`. It may be started again after a
+    stop. Several managers may live in one process. In a forked child a manager is inert.
     """
 
     def __init__(
@@ -73,10 +72,11 @@ class ResourceManager(Block):
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
             handling=handling, name=name, record=_text(record), learned=_text(learned), gpu=gpu,
+            sharing=sharing,
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = sensors = SensorSuite(scope, self._clock, gpu=gpu)
+        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -85,16 +85,14 @@ class ResourceManager(Block):
         self._actuation = Actuation(
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
-            cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
+            cores=lambda: self._sensors.capacity.cpu_cores, learned=self.config.learned,
             scope=scope, exclude=self._exclude,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
         self._sharing = cooperate(
-            sharing, self.limits.items(), self._actuation.runner, strategy=self._strategy.name,
-            scope=scope, name=name, history=self.history,
-            cores=lambda: sensors.capacity.cpu_cores,
-        )  # fmt: skip
+            self.config, self.limits.items(), self._strategy.name, self._actuation, self.history
+        )
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
         self.admit = self._actuation.admission.admit
@@ -103,6 +101,8 @@ class ResourceManager(Block):
         """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
         self.hook = self._actuation.ladder.hook
         """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
+        self.ladder = self._actuation.ladder.quality
+        """Modes that need less: `manager.ladder("precision", ["fp16", "int8"], switch)`."""
         self.component = self._sharing.book.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
         self.shares = self._sharing.book.shares
@@ -132,10 +132,10 @@ class ResourceManager(Block):
             parts, monitoring_interval, (self._listeners.tell, self.recommendations.follow)
         )
         self._ticking = threading.Lock()
-        told = Told(
-            self._sensors.signals, self.history, self._judge, self._actuation, self._engine
+        self._signals = Signals(
+            Told(self._sensors.signals, self.history, self._judge, self._actuation, self._engine),
+            clock, self._ticking,
         )  # fmt: skip
-        self._signals = Signals(told, clock, self._ticking)
         self.signal = self._signals.declare
         """A number that you know, limited: `latency = manager.signal("latency_ms", limit=60)`."""
         self._living = threading.RLock()  # a signal handler may stop what is just starting
