@@ -69,7 +69,7 @@ def nothing_is_left(journal: Path, before: list[str]) -> None:
 @held
 def test_a_leak_is_ended_by_the_kernel_at_the_limit_and_that_is_explained(journal: Path) -> None:
     before = groups()
-    done = amptalk_run(journal, "--memory", "64M", *python(GROWS, 40, 0.05))
+    done = amptalk_run(journal, "--memory", "64M", *python(GROWS, 40, 0.15))
     assert done.status == -signal.SIGKILL
     enforced, why, *rest = done.said
     assert re.fullmatch(r"memory 64 MB: ENFORCED by /\S+ 64 MB \(read back\)", enforced)

@@ -8,6 +8,7 @@ program included, less our own helpers; this process itself is left out.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from typing import NamedTuple
@@ -16,7 +17,6 @@ from amptalk.clock import SystemClock
 from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
 from amptalk.limits.judge import Judge
-from amptalk.model.decision import Ask
 from amptalk.model.energy import energy_between
 from amptalk.model.level import LimitState, Violation
 from amptalk.model.resource import Resource
@@ -34,6 +34,8 @@ _SHORT = 7
 """Short names of a sample, the scope's."""
 _GROWTH = 90.0
 """Seconds over which growth is told."""
+_KEPT = 256
+"""Readings of memory that are kept to tell growth."""
 _FIRST = 0.05
 """Seconds to the second tick; from then on ever more, until the interval."""
 
@@ -49,16 +51,12 @@ class Range(NamedTuple):
 class _NoSharing:
     """A program shares its limits with nobody."""
 
-    def asks(self) -> Mapping[str, Mapping[str, Ask]]:
-        """Nobody asks."""
-        return {}
+    def __init__(self) -> None:
+        self.granted: Mapping[str, Mapping[str, float]] = {}
+        self.limits: Mapping[str, float] = {}
 
-    def demands(self) -> Mapping[str, Mapping[str, float]]:
-        """Nobody wants anything."""
-        return {}
-
-    def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
-        """Nobody is granted anything."""
+    def divide(self, capacities: Mapping[str, float], sample: Sample) -> None:
+        """Nobody is there to divide among."""
 
 
 class Watching:
@@ -90,7 +88,7 @@ class Watching:
         self._peaks = [nan] * _SHORT
         self._sums = [0.0] * _SHORT
         self._counts = [0] * _SHORT
-        self._last = -1.0
+        self._memory: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self.anonymous_mb = nan
         """The program's, when it was last seen alive."""
         self._mark = self.suite.energy()
@@ -108,7 +106,8 @@ class Watching:
 
     def _add(self, sample: Sample) -> None:
         self.anonymous_mb = sample.application.anonymous_mb
-        self._last = sample.monotonic
+        if not isnan(sample.memory_used_mb):
+            self._memory.append((sample.monotonic, sample.memory_used_mb))
         for at, value in enumerate(sample.row[:_SHORT]):
             if not isnan(value):
                 self._counts[at] += 1
@@ -140,12 +139,13 @@ class Watching:
 
     def growth(self) -> tuple[float, float]:
         """MB a second that memory grew by at the end, and over how many seconds; `nan` unknown."""
-        values = self.history.values("memory_used_mb", _GROWTH)
-        known = [(at, value) for at, value in values if at <= self._last]
-        if len(known) < 2 or known[-1][0] <= known[0][0]:
+        known = self._memory
+        if not known:
             return nan, nan
-        seconds = known[-1][0] - known[0][0]
-        return (known[-1][1] - known[0][1]) / seconds, seconds
+        last_at, last = known[-1]
+        at, first = next(one for one in known if last_at - one[0] <= _GROWTH)
+        seconds = last_at - at
+        return ((last - first) / seconds, seconds) if seconds > 0.0 else (nan, nan)
 
     def violations(self) -> list[Violation]:
         """All, oldest first; one that lasts ends with the run."""
