@@ -190,11 +190,10 @@ class AdmissionGate:
         size = sizes[0] if self._enabled else sizes[-1]
         learned = self._jobs.reserves(job, size) if job is not None else {}
         unsaid = frozenset(learned.keys() - amounts)
-        choices: tuple[Choice, ...] = ()
+        larger = None
         if job is not None and len(sizes) > 1 and learned and self._enabled:
-            larger = reversed(sizes[1:])
-            choices = tuple([Choice(one, self._jobs.reserves(job, one)) for one in larger])
-        request = Request(job, {**learned, **amounts}, unsaid, size, choices)
+            larger = (Choice(one, self._jobs.reserves(job, one)) for one in reversed(sizes[1:]))
+        request = Request(job, {**learned, **amounts}, unsaid, size, larger)
         if self._enabled:
             self._hold(request)
         self.room.enter(request, forced=not self._enabled)

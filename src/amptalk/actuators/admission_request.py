@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -41,8 +41,8 @@ class Request:
     """One piece of work that wants to start."""
 
     __slots__ = (
-        "amounts", "choices", "climbed", "job", "key", "learned", "least", "loop", "size",
-        "started", "status", "waited", "wake",
+        "amounts", "climbed", "job", "key", "larger", "learned", "least", "loop", "size",
+        "started", "status", "waited", "wake", "wanted",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +51,7 @@ class Request:
         amounts: dict[str, float],
         learned: frozenset[str] = frozenset(),
         size: float = math.nan,
-        choices: tuple[Choice, ...] = (),
+        larger: Iterator[Choice] | None = None,
     ) -> None:
         self.job = job
         self.size = size
@@ -60,8 +60,11 @@ class Request:
         """By resource, in its unit; `least` are those of the least size that it may have."""
         self.learned = learned
         """Resources whose amount was learned: too much of it does not stop a lone job."""
-        self.choices = choices
-        """Larger sizes that it may start with as well, the largest first."""
+        self.larger = larger
+        """Larger sizes that it may start with as well, the largest first, `None` for none. Read as
+        it starts: what they take is worked out for as many as are looked at."""
+        self.wanted: Choice | None = None
+        """The largest of them, once it is read."""
         self.climbed: Mapping[str, float] = {}
         """By resource, how far the application had climbed when it began; see `Held`."""
         self.status = Status.GONE
