@@ -168,12 +168,9 @@ class AdmissionQueue:
         if request.larger is None:
             return
         self._flexible[request.job] = now, request
-        for choice in request.larger:
-            request.wanted = request.wanted or choice
-            known = [(self._ledgers.get(name), amount) for name, amount in choice.amounts.items()]
-            if all(ledger is None or ledger.spares(amount) for ledger, amount in known):
-                request.size, request.amounts = choice.size, choice.amounts
-                return
+        choice = request.larger.largest(self._spares)
+        if choice is not None:
+            request.size, request.amounts = choice.size, choice.amounts
 
     def obstacle(self, request: Request, now: float) -> str:
         """Why a request may not start; empty when it may."""
@@ -238,9 +235,9 @@ class AdmissionQueue:
         """How far the newest work of flexible size had to be smaller than it wanted to be."""
         found = NOT_SHRUNK
         for then, request in self._flexible.values():
-            wanted = request.wanted
-            if wanted is None or resource not in request.amounts or now - then >= _LATELY:
+            if request.larger is None or resource not in request.amounts or now - then >= _LATELY:
                 continue
+            wanted = request.larger.wanted
             share = 1.0 - request.size / wanted.size
             if share > found.share:
                 found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
@@ -289,6 +286,11 @@ class AdmissionQueue:
                 most = min(most, held.climbed - request.climbed.get(name, -math.inf))
             taken += most
         return taken
+
+    def _spares(self, amounts: Mapping[str, float]) -> bool:
+        """Whether there is room for so much and some is left free."""
+        known = [(self._ledgers.get(name), amount) for name, amount in amounts.items()]
+        return all(ledger is None or ledger.spares(amount) for ledger, amount in known)
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)
