@@ -1,9 +1,9 @@
 """The arms: ways to run the same service, and how each is started and watched.
 
 All are started again 0.1 s after they ended. `settings` of an arm are what is searched:
-of a static batch how many requests or which total of their sizes, of earlyoom its two thresholds, of drain and restart where it
-begins, of ours the sampling interval and whether a knob paces the batch
-beside admission.
+of a static batch how many requests or which total of their sizes, of earlyoom its two
+thresholds, of drain and restart where it begins, of ours the sampling interval and whether a
+knob paces the batch beside admission.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Levers(NamedTuple):
 class Room(NamedTuple):
     """What a batch may hold at most; always one request."""
 
-    count: int
+    most: int
     total: float
     """Of the sizes of its requests."""
 

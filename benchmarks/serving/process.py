@@ -73,7 +73,7 @@ class Queue:
         taken: list[_Asked] = []
         left = room.total * (1.0 + 1e-9)
         with self._changed:
-            while self._waiting and len(taken) < room.count:
+            while self._waiting and len(taken) < room.most:
                 left -= self._waiting[0].size
                 if taken and left < 0.0:
                     break
@@ -169,7 +169,7 @@ class Service:
     def _serve_batch(self, queue: Queue, name: str, model: Model, most: int) -> None:
         sizes = queue.sizes(most)
         with self._control.batch(name, sizes) as room:
-            total = min(room.total, math.fsum(sizes[: room.count]))
+            total = min(room.total, math.fsum(sizes[: room.most]))
             for asked in queue.drop_hopeless(model.seconds(total)):
                 self.say(f"drop {asked.number}")
             batch = queue.take(room)
