@@ -171,7 +171,10 @@ class Raising:
             return None
         self._trial = None
         told = max(_JUDGED, _JUDGED_ERRORS * error, _STANDING * abs(drifted))
-        if trial.expected > told and answer < max(_ANSWERED * trial.expected, 1.2 * error):
+        answered = _ANSWERED * trial.expected
+        if self._retest > _FIRST_RETEST:
+            answered = min(answered, told)
+        if trial.expected > told and answer < max(answered, 1.2 * error):
             self._kept = _Kept(trial.before, math.exp(seen.level), now + self._retest)
             self._shift_at = now + _SHIFT_FIRST * max(1.0, seen.elapsed)
             self._retest = min(_LAST_RETEST, 2.0 * self._retest)
