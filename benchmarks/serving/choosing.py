@@ -54,7 +54,7 @@ CHOSEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
         "drain and restart": {"at": 0.85},
     },
 }
-"""By scenario, then by arm: trials of 45 s on seed 0 (of ours 90 s). What is missing has the default."""
+"""By scenario, then by arm: trials of 45 s on seed 0, of ours 90 s. Others have the default."""
 _DEFAULTS: Mapping[str, dict[str, Any]] = {
     "earlyoom": {"thresholds": "10,5"},
     "drain and restart": {"at": 0.85},
