@@ -98,6 +98,8 @@ class ResourceManager(Block):
         """Tell of work to come: `manager.announce(memory_mb=800, starts_in=5, duration=20)`."""
         self.hook = self._actuation.ladder.hook
         """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
+        self.ladder = self._actuation.ladder.quality
+        """Modes that need less: `manager.ladder("precision", ["fp16", "int8"], switch)`."""
         self.component = self._components.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
         self.shares = self._components.shares
@@ -123,13 +125,14 @@ class ResourceManager(Block):
         )  # fmt: skip
         self.recommendations = Recommendations(known)
         """Which limits and reservations to set, by what was used: `manager.recommendations()`."""
-        listeners = (self._listeners.tell, self.recommendations.follow)
-        self._engine = Engine(parts, monitoring_interval, listeners)
+        self._engine = Engine(
+            parts, monitoring_interval, (self._listeners.tell, self.recommendations.follow)
+        )
         self._ticking = threading.Lock()
-        told = Told(
-            self._sensors.signals, self.history, self._judge, self._actuation, self._engine
+        self._signals = Signals(
+            Told(self._sensors.signals, self.history, self._judge, self._actuation, self._engine),
+            clock, self._ticking,
         )  # fmt: skip
-        self._signals = Signals(told, clock, self._ticking)
         self.signal = self._signals.declare
         """A number that you know, limited: `latency = manager.signal("latency_ms", limit=60)`."""
         self._living = threading.RLock()  # a signal handler may stop what is just starting

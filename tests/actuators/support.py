@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from amptalk.actuators.actuation import Actuation
 from amptalk.actuators.contract import Actuator
+from amptalk.clock import VirtualClock
+from amptalk.model.action import ActionReport
 from amptalk.model.decision import Allocation, Decision
 from amptalk.model.level import Level, LimitState
-from amptalk.model.resource import MEMORY, Resource
+from amptalk.model.resource import CPU, MEMORY, Resource
 from amptalk.model.sample import FIELDS, INDEX, Sample
+from tests.helpers import eventually
+
+LIMITS = ((MEMORY, 1000.0), (CPU, 100.0))
 
 
 def state(
@@ -71,3 +77,34 @@ class Step(Actuator):
 
     def undo(self) -> None:
         self.undone += 1
+
+
+class World:
+    """A virtual application: its memory is a number, time is virtual, threads are real."""
+
+    def __init__(
+        self, handling: str = "degrade", limits: Sequence[tuple[Resource, float]] = LIMITS
+    ) -> None:
+        self.clock = VirtualClock()
+        self.actuation = Actuation(self.clock, handling, limits)
+        self.memory = 400.0
+        self.level = Level.NORMAL
+
+    def tick(self, seconds: float = 1.0, **shares: float) -> tuple[ActionReport, ...]:
+        now = self.clock.advance(seconds)
+        limits = (state(self.memory, self.level), state(50.0, resource=CPU, limit=100.0))
+        return self.actuation.carry_out(
+            sample(now, memory_used_mb=self.memory), limits, decision(**shares)
+        )
+
+    def pressed(self, value: float = 900.0, level: Level = Level.CRITICAL) -> None:
+        self.memory, self.level = value, level
+
+    def calm(self) -> None:
+        eventually(lambda: not self.actuation.runner.threads.active, "actions came back")
+
+    def take(self, amount: float) -> Callable[[], None]:
+        def release() -> None:
+            self.memory -= amount
+
+        return release

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,42 +17,9 @@ from amptalk.clock import SystemClock, VirtualClock
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
-from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY, Resource
-from tests.actuators.support import Step, decision, sample, state
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from tests.actuators.support import LIMITS, Step, World, decision, sample, state
 from tests.helpers import eventually
-
-LIMITS = ((MEMORY, 1000.0), (CPU, 100.0))
-
-
-class World:
-    """A virtual application: its memory is a number, time is virtual, threads are real."""
-
-    def __init__(
-        self, handling: str = "degrade", limits: Sequence[tuple[Resource, float]] = LIMITS
-    ) -> None:
-        self.clock = VirtualClock()
-        self.actuation = Actuation(self.clock, handling, limits)
-        self.memory = 400.0
-        self.level = Level.NORMAL
-
-    def tick(self, seconds: float = 1.0, **shares: float) -> tuple[ActionReport, ...]:
-        now = self.clock.advance(seconds)
-        limits = (state(self.memory, self.level), state(50.0, resource=CPU, limit=100.0))
-        return self.actuation.carry_out(
-            sample(now, memory_used_mb=self.memory), limits, decision(**shares)
-        )
-
-    def pressed(self, value: float = 900.0, level: Level = Level.CRITICAL) -> None:
-        self.memory, self.level = value, level
-
-    def calm(self) -> None:
-        eventually(lambda: not self.actuation.runner.threads.active, "actions came back")
-
-    def take(self, amount: float) -> Callable[[], None]:
-        def release() -> None:
-            self.memory -= amount
-
-        return release
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ def test_every_lever_of_the_table_holds_its_resource(resource: str) -> None:
             one.knob("batch", minimum=1, maximum=8, resource=resource)
         elif lever == "hook":
             one.hook("unload", lambda: None, resource=resource)
+        elif lever == "ladder":
+            one.ladder("precision", ["fp16", "int8"], lambda _mode: None, resource=resource)
         elif lever == "admission":
             with one.admit("work"):
                 assert held(one)

@@ -67,11 +67,12 @@ def test_an_emergency_takes_everything_even_with_a_step_in_flight(
 
 @settings(max_examples=150, deadline=None)
 @given(steps(unknown=False), NEEDS)
-def test_a_set_of_known_effects_reaches_the_need_and_none_that_does_is_cheaper(
+def test_a_set_of_measured_effects_reaches_the_need_and_none_that_does_is_cheaper(
     candidates: list[Step], need: float
 ) -> None:
     allowed = [step for step in candidates if step.level <= Level.CRITICAL]
-    chosen = plan(need, Level.CRITICAL, candidates, {})
+    measured = {step.name: promised([step]) for step in candidates}
+    chosen = plan(need, Level.CRITICAL, candidates, measured)
     total = promised(allowed)
     if total < need:
         assert len(chosen) == len(allowed)
@@ -88,7 +89,7 @@ def test_a_set_of_known_effects_reaches_the_need_and_none_that_does_is_cheaper(
 
 def test_of_many_known_effects_none_is_taken_in_vain() -> None:
     many = [Step(f"s{i}", cost=0.1 + i / 100, expected=50.0 + i) for i in range(15)]
-    chosen = plan(300.0, Level.CRITICAL, many, {})
+    chosen = plan(300.0, Level.CRITICAL, many, {step.name: promised([step]) for step in many})
     assert promised(chosen) >= 300
     for step in chosen:
         assert promised(other for other in chosen if other is not step) < 300
@@ -104,6 +105,15 @@ def test_a_cheaper_unknown_goes_before_a_dear_known_one_and_a_dearer_one_does_no
     known = Step("known", cost=0.3, expected=500)
     assert plan(100, Level.CRITICAL, [known, Step("trim", cost=0.0)], {})[0].name == "trim"
     assert plan(100, Level.CRITICAL, [known, Step("other", cost=0.4)], {}) == [known]
+
+
+def test_what_costs_nothing_goes_along_but_not_beside_a_first_measurement() -> None:
+    trim, unload = Step("trim"), Step("unload", cost=0.5, expected=800)
+    assert plan(300, Level.CRITICAL, [trim, unload], {"trim": 50.0}) == [unload]
+    assert plan(300, Level.CRITICAL, [trim, unload], {"trim": 50.0, "unload": 700.0}) == [
+        trim, unload,
+    ]  # fmt: skip
+    assert plan(830, Level.CRITICAL, [trim, unload], {"trim": 50.0}) == [trim, unload]
 
 
 def test_the_learned_effect_counts_instead_of_the_declared_one() -> None:
@@ -126,10 +136,21 @@ def test_a_step_in_flight_is_waited_for_below_emergency() -> None:
     assert plan(100, Level.CRITICAL, [Step()], {}, in_flight={"cpu"}) != []
 
 
-def test_what_helps_too_late_is_used_only_when_nothing_helps_in_time() -> None:
+def test_what_helps_too_late_is_used_only_where_what_helps_in_time_does_not_suffice() -> None:
     slow, quick = Step("slow", latency=30, expected=500), Step("quick", cost=0.5, expected=500)
     assert plan(100, Level.CRITICAL, [slow, quick], {}, seconds=5) == [quick]
     assert plan(100, Level.CRITICAL, [slow], {}, seconds=5) == [slow]
+    assert plan(600, Level.CRITICAL, [slow, quick], {}, seconds=5) == [slow, quick]
+
+
+def test_what_was_declared_but_never_measured_is_tried_while_there_is_time() -> None:
+    modest, dear = Step("modest", cost=0.1, expected=50), Step("dear", cost=0.5, expected=800)
+    modest.duration, dear.duration = 1.0, 4.0
+    known = {"dear": 800.0}
+    assert plan(100, Level.CRITICAL, [modest, dear], known) == [modest]
+    assert plan(100, Level.CRITICAL, [modest, dear], known, seconds=4.5) == [dear]
+    assert plan(100, Level.CRITICAL, [modest, dear], {**known, "modest": 40.0}) == [dear]
+    assert plan(100, Level.CRITICAL, [modest, dear], {**known, "modest": 200.0}) == [modest]
 
 
 def test_no_need_no_step() -> None:

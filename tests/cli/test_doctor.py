@@ -123,7 +123,7 @@ def test_each_limit_says_what_sees_and_what_can_hold_it(tree: Tree) -> None:
     ]  # fmt: skip
     memory = rows["max_memory_mb"]
     assert (memory.state, memory.field) == ("works", "application.memory_mb")
-    assert memory.held_by == ("knob", "admission", "hook", "component", "trim")
+    assert memory.held_by == ("knob", "admission", "hook", "ladder", "component", "trim")
     assert memory.kernel is not None
     power = rows["max_power_watts"]
     assert math.isnan(power.value)

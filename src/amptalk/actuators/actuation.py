@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.admission import AdmissionGate
 from amptalk.actuators.announcements import AnnouncementBook
+from amptalk.actuators.computing_threads import ThreadCount
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
 from amptalk.actuators.ladder import HeldBack, Ladder
 from amptalk.actuators.memory import MemoryTrim
 from amptalk.actuators.runner import ActionRunner
+from amptalk.actuators.torch_memory import TorchCache, TorchFraction
 from amptalk.actuators.verdicts import measure_of
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport
@@ -31,6 +33,7 @@ from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
 
 if TYPE_CHECKING:
+    from amptalk.actuators.contract import Actuator
     from amptalk.actuators.enforcement import Enforcement
 
 RELEASE_SECONDS = 3.0
@@ -87,7 +90,7 @@ class Actuation:
         self.runner = ActionRunner(clock)
         """Calls things off the tick."""
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
-        self.ladder = Ladder(self.runner, self._resources)
+        self.ladder = Ladder(self.runner, self._resources, clock)
         """Steps that the levels call for."""
         self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
@@ -100,8 +103,9 @@ class Actuation:
             on_admit=self.announcements.consume,
             on_refuse=on_refuse,
         )
-        if any(resource.name == MemoryTrim.resource for resource, _ in self._limits):
-            self.ladder.add(MemoryTrim(clock, own_memory_mb))
+        self._judged: tuple[LimitState, ...] = ()
+        for step in self._own_steps(own_memory_mb, cores):
+            self.ladder.add(step)
         self.enforcement: Enforcement | None = None
         """What the kernel holds; `None` unless handling is `enforce`."""
         if handling == "enforce" and scope == "application":
@@ -112,6 +116,25 @@ class Actuation:
             )  # fmt: skip
             for step in self.enforcement.steps:
                 self.ladder.add(step)
+
+    def _own_steps(
+        self, own_memory_mb: Callable[[], float], cores: Callable[[], float]
+    ) -> Iterator[Actuator]:
+        """Steps in this process that need nothing of the application."""
+        for resource, limit in self._limits:
+            if resource.name == MemoryTrim.resource:
+                yield MemoryTrim(self._clock, own_memory_mb)
+            elif resource.name == ThreadCount.resource:
+                yield ThreadCount(cores, limit)
+            elif resource.name == TorchCache.resource:
+                yield TorchCache(self._clock)
+                if self._handling == "enforce":
+                    yield TorchFraction(limit, lambda: self._value_of(TorchFraction.resource))
+
+    def _value_of(self, resource: str) -> float:
+        """What was measured last of a limited resource, `nan` when nothing was."""
+        judged = self._judged
+        return next((one.value for one in judged if one.resource.name == resource), math.nan)
 
     def begin(self) -> None:
         """Have the kernel hold what it shall; waits 2 s at most. Does nothing otherwise."""
@@ -177,6 +200,7 @@ class Actuation:
         self.admission.update(limits, decision)
         if not self.acting:
             return _NO_REPORTS
+        self._judged = limits
         knobs, runner = self.knobs, self.runner
         knobs.apply(decision, limits, now, sample.time)
         reports: list[ActionReport] = []

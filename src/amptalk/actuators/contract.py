@@ -26,8 +26,10 @@ class Actuator(ABC):
     """The lowest level at which it may be used."""
     cost: float = 0.0
     """Declared loss of work, 0-1; 0 loses nothing."""
+    duration: float = 0.0
+    """Declared seconds that `apply` takes."""
     latency: float = 0.0
-    """Seconds after `apply` until its effect shows in a measurement."""
+    """Seconds after `apply` has ended until its effect shows in a measurement."""
     expected: float | None = None
     """How much it gives back, in the resource's unit; `None` when unknown."""
     can_hold: bool = True
@@ -36,6 +38,9 @@ class Actuator(ABC):
     """Whether it only ends growth and gives nothing back; then that is what is verified."""
     deadline: float = 2.0
     """Seconds that `apply` or `undo` may take."""
+    takes_again: bool = False
+    """Whether undoing it takes again what it gave back. It is then undone only while that fits
+    below the line of elevated."""
     measured: tuple[float, float] | None = None
     """What `apply` measured before and after itself, in the resource's unit, when it can measure
     closer than the resource as a whole, which others use meanwhile; else `None`."""
@@ -45,6 +50,10 @@ class Actuator(ABC):
     def available(self) -> str | None:
         """Return why it cannot be used now, or `None` when it can; called on the tick, so quick."""
         return None
+
+    def stays(self, now: float) -> bool:  # noqa: ARG002 - most have nothing to wait for
+        """Whether it is not to be undone yet though the level is normal; called on the tick."""
+        return False
 
     @abstractmethod
     def apply(self, need: float) -> None:

@@ -16,6 +16,9 @@ from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
 from amptalk.model.resource import MEMORY
 
+ALLOWED = 2.0
+"""Times its declared duration that a step may take until it is late."""
+
 
 class Hook(Actuator):
     """Calls `release(need)`, or `release()` when it takes no argument.
@@ -37,20 +40,22 @@ class Hook(Actuator):
         level: Level = Level.ELEVATED,
         expected: float | None = None,
         cost: float = 0.1,
+        duration: float = 0.0,
         latency: float = 0.0,
         deadline: float = 2.0,
     ) -> None:
         self.name = label(name, "a hook")
         self.resource = resource
-        self.level = _checked_level(name, level)
-        self.cost = amount("cost", cost)
-        if self.cost > 1:
-            raise ConfigurationError(f"cost={cost!r} is out of range: give 0 to 1")
+        self.level = checked_level(f"hook {name!r}", level)
+        self.cost = checked_cost(cost)
+        self.duration = amount("seconds", duration)
         self.latency = amount("latency", latency)
-        self.deadline = amount("deadline", deadline)
+        self.deadline = max(amount("deadline", deadline), ALLOWED * self.duration)
         self.expected = None if expected is None else amount("expected", expected)
-        self._release = _checked(name, "release", release)
-        self._restore = None if restore is None else _checked(name, "restore", restore)
+        self._release = checked_function(f"hook {name!r}: release", release)
+        self._restore = (
+            None if restore is None else checked_function(f"hook {name!r}: restore", restore)
+        )
         self._with_need = _takes_need(release)
         self._released = False
 
@@ -78,22 +83,30 @@ class Hook(Actuator):
             self._restore()
 
 
-def _checked_level(name: str, level: Level) -> Level:
+def checked_level(what: str, level: Level) -> Level:
+    """Return a level at which a step may be used; raises `ConfigurationError` otherwise."""
     if level not in (Level.ELEVATED, Level.CRITICAL, Level.EMERGENCY):
         raise ConfigurationError(
-            f"hook {name!r} has level={level!r}: give Level.ELEVATED, CRITICAL or EMERGENCY"
+            f"{what} has level={level!r}: give Level.ELEVATED, CRITICAL or EMERGENCY"
         )
     return Level(level)
 
 
-def _checked(name: str, what: str, function: Callable[..., object]) -> Callable[..., object]:
+def checked_cost(cost: object) -> float:
+    """Return a loss of work, 0-1; raises `ConfigurationError` for anything else."""
+    checked = amount("cost", cost)
+    if checked > 1:
+        raise ConfigurationError(f"cost={cost!r} is out of range: give 0 to 1")
+    return checked
+
+
+def checked_function(what: str, function: Callable[..., object]) -> Callable[..., object]:
+    """Return what can be called on a thread; raises `ConfigurationError` for anything else."""
     if not callable(function):
-        raise ConfigurationError(
-            f"{what}={function!r} of hook {name!r} cannot be called: give a function"
-        )
+        raise ConfigurationError(f"{what}={function!r} cannot be called: give a function")
     if inspect.iscoroutinefunction(function):
         raise ConfigurationError(
-            f"{what}={function!r} of hook {name!r} is an async function, and hooks run on a "
+            f"{what}={function!r} is an async function, and steps run on a "
             "thread: give a plain function that uses asyncio.run_coroutine_threadsafe"
         )
     return function

@@ -7,14 +7,18 @@ that was applied is undone when the level of its resource is normal again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from amptalk.actuators.amounts import resource_name
 from amptalk.actuators.contract import Actuator
 from amptalk.actuators.planner import need_of, plan
+from amptalk.actuators.quality import QualityLadder
 from amptalk.actuators.restart import Restart
 from amptalk.actuators.runner import ActionRunner
+from amptalk.actuators.threads import Call
+from amptalk.clock import Clock
+from amptalk.limits.thresholds import lines_for
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level, LimitState
 
@@ -38,11 +42,13 @@ class Ladder:
     `resources` are the names that an actuator may act on; it may grow and shrink.
     """
 
-    def __init__(self, runner: ActionRunner, resources: set[str]) -> None:
+    def __init__(self, runner: ActionRunner, resources: set[str], clock: Clock) -> None:
         self._runner = runner
         self._resources = resources
+        self._clock = clock
         self._actuators: tuple[Actuator, ...] = ()
         self._applied: set[Actuator] = set()
+        self._undoing: dict[Actuator, Call] = {}
         self._restarts: tuple[Restart, ...] = ()
 
     def add(self, actuator: Actuator) -> None:
@@ -67,13 +73,15 @@ class Ladder:
         restore: Callable[[], object] | None = None,
         expected: float | None = None,
         cost: float = 0.1,
+        seconds: float = 0.0,
         restart_seconds: float | None = None,
     ) -> None:
         """Have `release` called when `resource` reaches `level`, and `restore` when it is over.
 
         `expected` is how much it gives back in the resource's unit, `cost` the loss of
-        work, 0-1. What it returns does not count: the effect is measured. `release(need)`
-        is told how much is wanted, when it takes an argument.
+        work, 0-1, `seconds` how long it takes; it may take twice that, and 2 s in any case. What
+        it returns does not count: the effect is measured. `release(need)` is told how much is
+        wanted, when it takes an argument.
 
         With `restart_seconds` it restarts the application or its worker, which loses so many
         seconds of work: it is called once, when working on with less has lost enough; see
@@ -84,12 +92,41 @@ class Ladder:
         if restart_seconds is None:
             self.add(
                 Hook(name, release, resource=resource, level=level, restore=restore,
-                     expected=expected, cost=cost)
+                     expected=expected, cost=cost, duration=seconds)
             )  # fmt: skip
             return
         restart = Restart(name, release, resource=resource, seconds=restart_seconds)
         self.add(restart)
         self._restarts = (*self._restarts, restart)
+
+    def quality(
+        self,
+        name: str,
+        modes: Sequence[Any],
+        apply: Callable[[Any], object],
+        *,
+        resource: str = "memory",
+        level: Level = Level.CRITICAL,
+        costs: Sequence[float] | None = None,
+        expected: Sequence[float] | None = None,
+        seconds: float = 0.0,
+    ) -> QualityLadder:
+        """Go down `modes`, the best first, from `level` of `resource` on, and back up afterwards.
+
+        `apply(mode)` is called to go to a mode; one that raises counts as not done. Each step is
+        planned, measured and learned by itself. `costs` is the loss of work of each step down,
+        0-1 (default 0.1, 0.2, ...), `expected` how much each gives back in the resource's unit,
+        `seconds` how long one takes. A step up is made once the level is normal, 15 s after the
+        last and, of memory, only when what it takes again fits. What applies now is in `mode`.
+        Raises `ConfigurationError` for a name taken already and what is out of range.
+        """
+        made = QualityLadder(
+            name, modes, apply, self._clock, resource=resource, level=level, costs=costs,
+            expected=expected, seconds=seconds,
+        )  # fmt: skip
+        for rung in made.rungs:
+            self.add(rung)
+        return made
 
     def can_hold(self, resource: str) -> bool:
         """Whether a step acts on a resource that can bring it below its limit."""
@@ -103,6 +140,8 @@ class Ladder:
         wall: float,
     ) -> None:
         """Start what the levels call for, and undo what they call for no more."""
+        if self._undoing:
+            self._undone()
         for state in limits:
             if not (state.level or self._restarts):
                 continue
@@ -120,6 +159,7 @@ class Ladder:
         for actuator in self._applied:
             self._runner.call(actuator.name, actuator.undo, actuator.deadline)
         self._applied.clear()
+        self._undoing.clear()
 
     def _step(self, state: LimitState, held: HeldBack, now: float, wall: float) -> None:
         """Start what the planner chooses for one limit above normal.
@@ -155,5 +195,23 @@ class Ladder:
         normal = {s.resource.name: s for s in limits if s.level is Level.NORMAL and not s.blind}
         for actuator in tuple(self._applied):
             state = normal.get(actuator.resource)
-            if state is not None and self._runner.undo(actuator, state, now, wall):
-                self._applied.discard(actuator)
+            if state is None or actuator in self._undoing or actuator.stays(now):
+                continue
+            if actuator.takes_again and not self._fits(actuator, state):
+                continue
+            call = self._runner.undo(actuator, state, now, wall)
+            if call is not None:
+                self._undoing[actuator] = call
+
+    def _undone(self) -> None:
+        """Forget what was taken back by now; what raised is tried again."""
+        for actuator, call in tuple(self._undoing.items()):
+            if call.done:
+                del self._undoing[actuator]
+                if call.error is None:
+                    self._applied.discard(actuator)
+
+    def _fits(self, actuator: Actuator, state: LimitState) -> bool:
+        """Whether the level stays normal when what a step gave back is taken again."""
+        effect = self._runner.learned.get(actuator.name, 0.0)
+        return state.value + effect < lines_for(state.resource, state.limit).enter[0]

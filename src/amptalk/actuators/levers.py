@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from amptalk.model.resource import Resource
 
-_ALWAYS = ("knob", "admission", "hook")
-"""They take any resource: a share of full work, the pace of starts, a step at a level."""
+_ALWAYS = ("knob", "admission", "hook", "ladder")
+"""They take any resource: a share of full work, the pace of starts, steps at a level."""
 _LEVERS: Mapping[str, tuple[str, ...]] = {
     "memory": (*_ALWAYS, "component", "trim"),
     "cpu": (*_ALWAYS, "component"),

@@ -61,14 +61,17 @@ def plan(  # noqa: PLR0917 - everything a choice depends on, as data
 
     - At emergency: everything allowed at that level.
     - Otherwise nothing while a step is unverified.
-    - What costs nothing and has a known effect goes along with every set.
-    - An actuator of unknown effect is tried alone when it is cheaper than the set.
+    - What costs nothing and has a known effect goes along with every set, but not beside what is
+      to be measured for the first time and suffices.
+    - What helps too late is used only where all that helps in time does not suffice.
+    - An actuator that was never measured is tried alone when it is cheaper than the set; one with
+      a declared effect only while there is time for the set afterwards.
     - When all known effects together do not suffice: all of them and one unknown, or one
       that gave nothing back the last time.
     """
     allowed = sorted(
         (actuator for actuator in candidates if actuator.level <= level),
-        key=lambda actuator: (actuator.cost, actuator.latency, actuator.name),
+        key=lambda actuator: (actuator.cost, _time(actuator), actuator.name),
     )
     if need <= 0 or not allowed:
         return []
@@ -76,17 +79,53 @@ def plan(  # noqa: PLR0917 - everything a choice depends on, as data
         return allowed
     if allowed[0].resource in in_flight:
         return []
-    quick = [actuator for actuator in allowed if actuator.latency <= seconds] or allowed
-    effects = {a.name: learned.get(a.name, a.expected) for a in quick}
-    known = [(a, effect) for a in quick if (effect := effects[a.name]) is not None]
-    unknown = [a for a in quick if effects[a.name] is None]
-    chosen, suffices = _cover(need, known)
+    effects = {a.name: learned.get(a.name, a.expected) for a in allowed}
+    quick = [actuator for actuator in allowed if _time(actuator) <= seconds] or allowed
+    late = [actuator for actuator in allowed if actuator not in quick]
+    chosen, suffices = _cover(need, _known(quick, effects))
+    if not suffices and late:
+        given = sum(effects[one.name] or 0.0 for one in chosen)
+        more, suffices = _cover(need - given, _known(late, effects))
+        chosen = sorted([*chosen, *more], key=allowed.index)
     if not suffices:
-        doubtful = [actuator for actuator, _ in known if actuator not in chosen]
-        return sorted([*chosen, *(unknown or doubtful)[:1]], key=allowed.index)
-    if unknown and unknown[0].cost < sum(actuator.cost for actuator in chosen):
-        return unknown[:1]
-    return chosen
+        rest = [actuator for actuator in allowed if actuator not in chosen]
+        unknown = [actuator for actuator in rest if effects[actuator.name] is None]
+        return sorted([*chosen, *(unknown or rest)[:1]], key=allowed.index)
+    tried = _untried(quick, chosen, learned, seconds)
+    return _measurable(need, chosen, effects, learned) if tried is None else [tried]
+
+
+def _measurable(
+    need: float, chosen: list[A], effects: Mapping[str, float | None], learned: Mapping[str, float]
+) -> list[A]:
+    """The set without what costs nothing, where that would blur a first measurement in vain."""
+    costly = [actuator for actuator in chosen if actuator.cost > 0]
+    given = sum(effects[actuator.name] or 0.0 for actuator in costly)
+    first = any(actuator.name not in learned for actuator in costly)
+    return costly if first and given >= need else chosen
+
+
+def _untried(
+    quick: Sequence[A], chosen: Sequence[A], learned: Mapping[str, float], seconds: float
+) -> A | None:
+    """What is to be tried before a set that would suffice: cheaper, and never measured."""
+    price = sum(actuator.cost for actuator in chosen)
+    left = seconds - max((_time(actuator) for actuator in chosen), default=0.0)
+    for actuator in quick:
+        if actuator.name in learned or actuator in chosen or actuator.cost >= price:
+            continue
+        if actuator.expected is None or _time(actuator) <= left:
+            return actuator
+    return None
+
+
+def _known(actuators: Iterable[A], effects: Mapping[str, float | None]) -> list[tuple[A, float]]:
+    return [(one, effect) for one in actuators if (effect := effects[one.name]) is not None]
+
+
+def _time(actuator: Actuator) -> float:
+    """Seconds from its start until its effect shows."""
+    return actuator.duration + actuator.latency
 
 
 def _cover(need: float, known: Sequence[tuple[A, float]]) -> tuple[list[A], bool]:
@@ -116,7 +155,7 @@ def _cheapest(need: float, costly: Sequence[tuple[A, float]]) -> Sequence[tuple[
 def _price(chosen: Sequence[tuple[A, float]]) -> tuple[float, float, int]:
     return (
         sum(actuator.cost for actuator, _ in chosen),
-        max(actuator.latency for actuator, _ in chosen),
+        max(_time(actuator) for actuator, _ in chosen),
         len(chosen),
     )
 

@@ -104,16 +104,22 @@ class ActionRunner:
         self._steps.append(step)
         return True
 
-    def undo(self, actuator: Actuator, state: LimitState, now: float, wall: float) -> bool:
-        """Take an actuator back; reported only when that fails. False when it is still running."""
+    def undo(self, actuator: Actuator, state: LimitState, now: float, wall: float) -> Call | None:
+        """Take an actuator back; reported only when that fails.
+
+        `None` while it is still running, and for a while after taking it back has failed twice.
+        """
+        action = f"{actuator.name} (restore)"
+        if self._quarantine(action, now):
+            return None
         call = self.threads.call(actuator.name, actuator.undo, actuator.deadline)
         if call is None:
-            return False
+            return None
         step = _Step(actuator, call, state, 0.0, now, wall)
-        step.action = f"{actuator.name} (restore)"
+        step.action = action
         step.undoing = True
         self._steps.append(step)
-        return True
+        return call
 
     # -- what is known ----------------------------------------------------------
 
@@ -144,18 +150,23 @@ class ActionRunner:
         """Return why an actuator cannot be started now, `None` when it can."""
         if self.threads.busy(actuator.name):
             return "its last run has not come back"
-        record = self._records.get(actuator.name)
-        if record is not None and record.until > now:
-            return (
-                f"in quarantine for {record.until - now:.0f} s after {record.failures} failures "
-                "in a row"
-            )
+        why = self._quarantine(actuator.name, now)
+        if why:
+            return why
         if any(step.actuator is actuator and not step.undoing for step in self._steps):
             return "its last run is not verified yet"
         try:
             return actuator.available()
         except Exception as error:  # noqa: BLE001 - an actuator may be the application's own
             return f"available() raised {type(error).__name__}: {error}"
+
+    def _quarantine(self, action: str, now: float) -> str:
+        """How long an action is in quarantine still, empty when it is not."""
+        record = self._records.get(action)
+        if record is None or record.until <= now:
+            return ""
+        left = record.until - now
+        return f"in quarantine for {left:.0f} s after {record.failures} failures in a row"
 
     # -- verifying --------------------------------------------------------------
 
@@ -245,7 +256,7 @@ class ActionRunner:
         return step.report(after, verdict, "; ".join(remarks))
 
     def _deny(self, step: _Step, now: float, detail: str) -> ActionReport:
-        self._record(step.actuator.name).add(Verdict.DENIED, now)
+        self._record(step.action).add(Verdict.DENIED, now)
         return step.report(math.nan, Verdict.DENIED, detail)
 
     def _record(self, name: str) -> Record:
