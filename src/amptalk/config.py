@@ -40,6 +40,8 @@ class ManagerConfig(NamedTuple):
     """Path of a JSON file that keeps what named jobs take across restarts; `None` keeps nothing."""
     gpu: str | int | None = None
     """The sample's GPU by number, UUID or PCI address; `None`: `AMPTALK_GPU`, else number 0."""
+    sharing: str = "memory:"
+    """Which ledger components are in: of this process, or `sqlite:` of several."""
 
     def checked(self) -> ManagerConfig:
         """Itself; raises `ConfigurationError` naming the first value that is not allowed."""

@@ -33,6 +33,7 @@ def create_resource_manager(
     record: str | os.PathLike[str] | None = None,
     learned: str | os.PathLike[str] | None = None,
     gpu: str | int | None = None,
+    sharing: str = "memory:",
     clock: Clock | None = None,
 ) -> ResourceManager:
     """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
@@ -47,5 +48,6 @@ def create_resource_manager(
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
         scope=scope, handling=handling, name=name, record=record, learned=learned, gpu=gpu,
+        sharing=sharing,
         clock=clock,
     )  # fmt: skip
