@@ -36,8 +36,8 @@ _SURPRISE = 0.03
 _FIRST_RETEST, _LAST_RETEST = 30.0, 320.0
 """Seconds until a share that was kept is raised again; doubles each time in vain."""
 _FAR_BELOW, _LEFT = math.log(0.5), 0.3
-"""Below half of the limit this part of a raise is left that is in vain again: after stuck readings the share may
-be where the level does not answer at all."""
+"""Below half of the limit and of the work this part of a raise is left that is in vain again: after
+stuck readings the share may be where the level does not answer at all."""
 _TRUSTED = 3.0
 """Readings for which a kept share is trusted when work comes back, until they have settled."""
 _SHIFT_EVERY = 3.0
@@ -176,7 +176,7 @@ class Raising:
         told = max(_JUDGED, _JUDGED_ERRORS * error, _STANDING * abs(drifted))
         if trial.expected > told and answer < max(_ANSWERED * trial.expected, 1.2 * error):
             back = trial.before
-            if seen.level < _FAR_BELOW and self._retest > _FIRST_RETEST:
+            if max(seen.level, back) < _FAR_BELOW and self._retest > _FIRST_RETEST:
                 if now - trial.made < REMEMBERED * seen.elapsed:
                     self._trial = trial  # its answer may be late
                     return None
