@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from amptalk.actuators.actuation import Actuation
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
-from amptalk.config import ManagerConfig
+from amptalk.config import ManagerConfig, names_of
 from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
 from amptalk.limits.judge import Judge
@@ -60,6 +60,7 @@ class ResourceManager(Block):
         callback: Callable[[Sample], object] | None = None,
         scope: str = "application",
         handling: str = "degrade",
+        device_limits: Sequence[str] = (),
         name: str | None = None,
         record: str | os.PathLike[str] | None = None,
         learned: str | os.PathLike[str] | None = None,
@@ -71,7 +72,8 @@ class ResourceManager(Block):
         self.limits = limits or ResourceLimits()
         self.config = ManagerConfig(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, name=name, record=_text(record), learned=_text(learned), gpu=gpu,
+            handling=handling, device_limits=names_of(device_limits), name=name,
+            record=_text(record), learned=_text(learned), gpu=gpu,
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
@@ -85,7 +87,7 @@ class ResourceManager(Block):
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
             cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
-            scope=scope, exclude=self._exclude,
+            scope=scope, exclude=self._exclude, device_limits=self.config.device_limits, gpu=gpu,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
