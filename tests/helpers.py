@@ -24,6 +24,11 @@ def eventually(condition: Callable[[], bool], what: str, deadline: float = DEADL
         pause.wait(0.005)
 
 
+def environment() -> dict[str, str]:
+    """The environment for a child process that imports the library."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+
 def run_python(
     code: str,
     *arguments: str,

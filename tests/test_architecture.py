@@ -33,10 +33,11 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits"},
     "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
+    "cooperation": {"model", "config", "sensors", "sharing", "history"},
     "manager": {
         "model", "clock", "config", "loop", "block", "registry", "sensors", "history", "limits",
         "strategies", "actuators", "sharing", "telemetry", "engine", "signals",
-        "recommendations",
+        "recommendations", "cooperation",
     },
     "simulation": {
         "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",
@@ -45,8 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
     "cli": {
-        "model", "clock", "config", "sensors", "limits", "actuators", "manager", "simulation",
-        "demo",
+        "model", "sharing", "clock", "config", "sensors", "limits", "actuators", "manager",
+        "simulation", "demo",
     },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""

@@ -11,7 +11,7 @@ from amptalk.history.history import History
 from amptalk.limits.judge import Judge
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.announcement import Announcement
-from amptalk.model.decision import Allocation, Ask, Decision, Observation
+from amptalk.model.decision import Allocation, Decision, Observation
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.model.sample import FIELDS, INDEX, Sample
@@ -59,8 +59,10 @@ class Recorded:
         self.observations: list[Observation] = []
         self.share = 1.0
         self.interval: float | None = None
-        self.grants: Mapping[str, Mapping[str, float]] | None = None
-        self.applied: list[Mapping[str, Mapping[str, float]]] = []
+        self.divided: Mapping[str, float] | None = None
+        self.applied: list[Mapping[str, float]] = []
+        self.granted: Mapping[str, Mapping[str, float]] = {"memory": {"asr": 2.0}}
+        self.limits: Mapping[str, float] = {}
         self.reports: tuple[ActionReport, ...] = ()
         self.error: Exception | None = None
 
@@ -72,7 +74,7 @@ class Recorded:
         allocations = tuple(
             Allocation(state.resource.name, self.share, "scripted") for state in observation.limits
         )
-        return Decision(self.name, allocations, self.interval, self.grants)
+        return Decision(self.name, allocations, self.interval, self.divided)
 
     def announced(self, sample: Sample) -> tuple[Announcement, ...]:
         return (Announcement("memory", 5.0, 1.0, 2.0),)
@@ -83,14 +85,8 @@ class Recorded:
         self.order.append("act")
         return self.reports
 
-    def asks(self) -> Mapping[str, Mapping[str, Ask]]:
-        return {"asr": {"memory": Ask(1, 2)}}
-
-    def demands(self) -> Mapping[str, Mapping[str, float]]:
-        return {}
-
-    def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
-        self.applied.append(grants)
+    def divide(self, capacities: Mapping[str, float], sample: Sample) -> None:
+        self.applied.append(capacities)
 
 
 def engine_on(
@@ -140,7 +136,7 @@ def test_the_strategy_sees_limits_announcements_and_components() -> None:
     assert observation.limits[0].value == 20.0
     assert observation.interval == 1.0
     assert observation.announcements[0].amount == 5.0
-    assert observation.asks["asr"]["memory"].maximum == 2
+    assert observation.granted == {"memory": {"asr": 2.0}}
 
 
 def test_memory_is_refined_before_a_level_above_elevated_is_given() -> None:
@@ -208,20 +204,30 @@ def test_a_strategy_that_raises_leaves_the_last_decision_in_force() -> None:
     assert "bug in a strategy" in event["error"]
 
 
-def test_grants_reach_the_components_only_when_there_are_any() -> None:
+def test_components_divide_only_when_a_strategy_says_so() -> None:
     engine, recorded, _ = engine_on([10.0] * 2)
     run(engine, 1)
-    recorded.grants = {"asr": {"memory": 2.0}}
+    recorded.divided = {"memory": 2.0}
     run(engine, 1)
-    assert recorded.applied == [{"asr": {"memory": 2.0}}]
+    assert recorded.applied == [{"memory": 2.0}]
 
 
-def test_grants_are_not_handed_out_when_nothing_is_to_be_done() -> None:
+def test_nothing_is_divided_when_nothing_is_to_be_done() -> None:
     engine, recorded, _ = engine_on([10.0])
     recorded.acting = False
-    recorded.grants = {"asr": {"memory": 2.0}}
+    recorded.divided = {"memory": 2.0}
     run(engine, 1)
     assert recorded.applied == []
+
+
+def test_grants_of_a_shared_ledger_are_the_limits_before_anything_is_judged() -> None:
+    engine, recorded, told = engine_on([10.0] * 3)
+    run(engine, 1)
+    recorded.limits = {"memory": 40.0, "cpu": 5.0}
+    run(engine, 1)
+    recorded.limits = {"memory": 0.0}  # nothing was granted yet: no limit to judge by
+    run(engine, 1)
+    assert [tick.limits[0].limit for tick in told] == [100.0, 40.0, 40.0]
 
 
 def test_an_allocation_is_noted_when_it_moved_and_when_it_is_whole_again() -> None:

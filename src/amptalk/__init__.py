@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from amptalk.model.errors import AdmissionTimeoutError as AdmissionTimeoutError
     from amptalk.model.errors import AmptalkError as AmptalkError
     from amptalk.model.errors import ConfigurationError as ConfigurationError
+    from amptalk.model.errors import LedgerError as LedgerError
     from amptalk.model.errors import MetricsFileError as MetricsFileError
     from amptalk.model.errors import NestedAdmissionError as NestedAdmissionError
     from amptalk.model.errors import NeverFitsError as NeverFitsError
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from amptalk.model.resource import Resource as Resource
     from amptalk.model.sample import Sample as Sample
     from amptalk.sensors.signals import Signal as Signal
+    from amptalk.sharing.pressure import Pressure as Pressure
+    from amptalk.sharing.pressure import Request as Request
+    from amptalk.sharing.shares import Share as Share
 
 _HOME = {
     "ActionReport": "model.action",
@@ -48,18 +52,22 @@ _HOME = {
     "Decision": "model.decision",
     "Gpu": "model.gpu",
     "History": "history.history",
+    "LedgerError": "model.errors",
     "Level": "model.level",
     "LimitState": "model.level",
     "MetricsFileError": "model.errors",
     "NestedAdmissionError": "model.errors",
     "NeverFitsError": "model.errors",
     "Observation": "model.decision",
+    "Pressure": "sharing.pressure",
     "Recommendation": "limits.recommendation",
+    "Request": "sharing.pressure",
     "Resource": "model.resource",
     "ResourceLimits": "limits.limits",
     "ResourceManager": "manager",
     "Sample": "model.sample",
     "ScopeError": "model.errors",
+    "Share": "sharing.shares",
     "Signal": "sensors.signals",
     "Strategy": "model.decision",
     "Verdict": "model.action",

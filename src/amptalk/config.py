@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.sample import Sample
+
+if TYPE_CHECKING:
+    import os
 
 SCOPES = ("application", "container", "device")
 HANDLINGS = ("observe", "degrade", "enforce")
@@ -44,6 +47,8 @@ class ManagerConfig(NamedTuple):
     """Path of a JSON file that keeps what named jobs take across restarts; `None` keeps nothing."""
     gpu: str | int | None = None
     """The sample's GPU by number, UUID or PCI address; `None`: `AMPTALK_GPU`, else number 0."""
+    sharing: str = "memory:"
+    """Which ledger components are in: of this process, or `sqlite:` of several."""
 
     def checked(self) -> ManagerConfig:
         """Itself; raises `ConfigurationError` naming the first value that is not allowed."""
@@ -85,13 +90,24 @@ class ManagerConfig(NamedTuple):
         }
 
 
-def names_of(device_limits: Sequence[str]) -> tuple[str, ...]:
-    """What was given as names, each once; raises `ConfigurationError` for one text."""
+def config_of(
+    *,
+    device_limits: Sequence[str],
+    record: str | os.PathLike[str] | None,
+    learned: str | os.PathLike[str] | None,
+    **others: Any,
+) -> ManagerConfig:
+    """Arguments as they are given, checked; raises `ConfigurationError`."""
     if isinstance(device_limits, str):
         raise ConfigurationError(
             f"device_limits={device_limits!r} is one text: give a list, [{device_limits!r}]"
         )
-    return tuple(dict.fromkeys(device_limits))
+    return ManagerConfig(
+        device_limits=tuple(dict.fromkeys(device_limits)),
+        record=None if record is None else str(record),
+        learned=None if learned is None else str(learned),
+        **others,
+    ).checked()
 
 
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> None:

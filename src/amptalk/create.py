@@ -34,6 +34,7 @@ def create_resource_manager(
     record: str | os.PathLike[str] | None = None,
     learned: str | os.PathLike[str] | None = None,
     gpu: str | int | None = None,
+    sharing: str = "memory:",
     clock: Clock | None = None,
 ) -> ResourceManager:
     """Create a manager with its limits; see `ResourceManager` and `ResourceLimits`."""
@@ -48,5 +49,5 @@ def create_resource_manager(
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
         scope=scope, handling=handling, device_limits=device_limits, name=name, record=record,
-        learned=learned, gpu=gpu, clock=clock,
+        learned=learned, gpu=gpu, sharing=sharing, clock=clock,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from amptalk.history.recent import RecentSlope
 from amptalk.limits.judge import Judge
 from amptalk.model.action import ActionReport
 from amptalk.model.announcement import Announcement
-from amptalk.model.decision import Ask, Decision, Observation, Strategy
+from amptalk.model.decision import Decision, Observation, Strategy
 from amptalk.model.level import Level, LimitState, Violation, as_measured
 from amptalk.model.sample import Sample
 from amptalk.model.tick import Tick
@@ -63,16 +63,15 @@ class Actuators(Protocol):
 
 
 class Sharing(Protocol):
-    """What the engine needs of `sharing.components.ComponentBook`."""
+    """What the engine needs of `sharing.book.ComponentBook`."""
 
-    def asks(self) -> Mapping[str, Mapping[str, Ask]]:
-        """What each component asks of each resource."""
+    granted: Mapping[str, Mapping[str, float]]
+    """By resource, what each component of this process may hold."""
+    limits: Mapping[str, float]
+    """Where other processes share, what this one may use in all."""
 
-    def demands(self) -> Mapping[str, Mapping[str, float]]:
-        """What components want now."""
-
-    def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
-        """Hand out grants: shrink first, grow once the shrink is measured."""
+    def divide(self, capacities: Mapping[str, float], sample: Sample) -> None:
+        """Have components share so much of each limit; callbacks and files are not waited for."""
 
 
 class Parts(NamedTuple):
@@ -103,6 +102,7 @@ class Engine:
         self._columns: tuple[tuple[int, RecentSlope], ...] = ()
         self.resources_changed()
         self._last_monotonic = float("nan")
+        self._granted: Mapping[str, float] = {}
         self._levels: dict[str, Level] = {}
         self._changes = self._violations = 0
         self._noted: Decision | None = None
@@ -131,6 +131,8 @@ class Engine:
         now, row = sample.monotonic, sample.row
         for position, recent in self._columns:
             recent.add(now, row[position])
+        if parts.sharing.limits is not self._granted:
+            self._follow_grants(parts.sharing.limits)
         limits = parts.judge.judge(sample, self._slope_of, rates_fresh=rates_fresh)
         elapsed = now - self._last_monotonic
         if not elapsed > 0:  # also the nan of the first tick
@@ -138,8 +140,8 @@ class Engine:
         self._last_monotonic = now
         decision = self._decide(sample, elapsed, limits)
         reports = parts.actuators.carry_out(sample, limits, decision)
-        if decision.grants and parts.actuators.acting:
-            parts.sharing.apply(decision.grants, sample)
+        if decision.divided is not None and parts.actuators.acting:
+            parts.sharing.divide(decision.divided, sample)
         parts.effectiveness.add(now, elapsed, limits, decision)
         self._note(sample, limits, decision, reports)
         seconds = time.perf_counter() - started
@@ -148,6 +150,14 @@ class Engine:
         for listener in self._listeners:
             listener(tick)
         return self._next_interval(limits, decision)
+
+    def _follow_grants(self, limits: Mapping[str, float]) -> None:
+        """Judge by what this process is granted, where it shares limits with others."""
+        self._granted = limits
+        judged = {resource.name for resource in self.parts.judge.resources}
+        for name, limit in limits.items():
+            if name in judged and limit > 0.0:
+                self.parts.judge.replace_limit(name, limit)
 
     def _slope_of(self, field: str) -> float:
         recent = self._slopes.get(field)
@@ -160,8 +170,7 @@ class Engine:
             interval=elapsed,
             limits=limits,
             announcements=parts.actuators.announced(sample),
-            asks=parts.sharing.asks(),
-            demands=parts.sharing.demands(),
+            granted=parts.sharing.granted,
             history=parts.history,
         )
         try:

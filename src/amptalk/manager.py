@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from amptalk.actuators.actuation import Actuation
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
-from amptalk.config import ManagerConfig, names_of
+from amptalk.config import config_of
+from amptalk.cooperation import cooperate
 from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
 from amptalk.limits.judge import Judge
@@ -26,7 +27,6 @@ from amptalk.recommendations import Known, Recommendations
 from amptalk.registry import managers
 from amptalk.sensors.own import family_memory_mb, leave_out, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
-from amptalk.sharing.components import ComponentBook
 from amptalk.signals import Signals, Told
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
@@ -45,10 +45,9 @@ if TYPE_CHECKING:
 class ResourceManager(Block):
     """Watches one scope, holds its limits and tells what happened.
 
-    Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also
-    with `async with`, or call `start_monitoring` and `stop_monitoring`. It may be
-    started again after a stop. Several managers may live in one process. In a
-    forked child a manager is inert: knobs keep their value, admission lets pass.
+    Use it as a context manager, `with ResourceManager(limits=...) as manager:`, also with
+    `async with`, or call `start_monitoring` and `stop_monitoring`. It may be started again after a
+    stop. Several managers may live in one process. In a forked child a manager is inert.
     """
 
     def __init__(
@@ -65,19 +64,20 @@ class ResourceManager(Block):
         record: str | os.PathLike[str] | None = None,
         learned: str | os.PathLike[str] | None = None,
         gpu: str | int | None = None,
+        sharing: str = "memory:",
         clock: Clock | None = None,
     ) -> None:
         if limits is not None and not isinstance(limits, ResourceLimits):
             raise ConfigurationError(f"limits={limits!r}: give ResourceLimits(max_memory_mb=1000)")
         self.limits = limits or ResourceLimits()
-        self.config = ManagerConfig(
+        self.config = config_of(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, device_limits=names_of(device_limits), name=name,
-            record=_text(record), learned=_text(learned), gpu=gpu,
-        ).checked()  # fmt: skip
+            handling=handling, device_limits=device_limits, name=name, record=record,
+            learned=learned, gpu=gpu, sharing=sharing,
+        )  # fmt: skip
         self._clock = clock = clock or SystemClock()
         self._strategy = make_strategy(strategy, monitoring_interval)
-        self._sensors = sensors = SensorSuite(scope, self._clock, gpu=gpu)
+        self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
         self._listeners = Listeners(
@@ -86,12 +86,14 @@ class ResourceManager(Block):
         self._actuation = Actuation(
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
-            cores=lambda: sensors.capacity.cpu_cores, learned=self.config.learned,
+            cores=lambda: self._sensors.capacity.cpu_cores, learned=self.config.learned,
             scope=scope, exclude=self._exclude, device_limits=self.config.device_limits, gpu=gpu,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
-        self._components = ComponentBook(self.limits.items(), self._actuation.runner)
+        self._sharing = cooperate(
+            self.config, self.limits.items(), self._strategy.name, self._actuation, self.history
+        )
         self.knob = self._actuation.knobs.create
         """A value the manager moves: `batch = manager.knob("batch", minimum=1, maximum=32)`."""
         self.admit = self._actuation.admission.admit
@@ -102,9 +104,9 @@ class ResourceManager(Block):
         """A step of yours that gives back: `manager.hook("unload", model.unload)`."""
         self.ladder = self._actuation.ladder.quality
         """Modes that need less: `manager.ladder("precision", ["fp16", "int8"], switch)`."""
-        self.component = self._components.register
+        self.component = self._sharing.book.register
         """A part that shares the limits: `manager.component("asr", memory_mb=(200, 800))`."""
-        self.shares = self._components.shares
+        self.shares = self._sharing.book.shares
         """Who holds what of which resource, one row a component and resource."""
         self.measure = Measuring(self.history, self._sensors.energy, clock.monotonic, clock.time)
         """What a block takes: `with manager.measure("inference") as m: ...`, then `m.joules`."""
@@ -118,7 +120,7 @@ class ResourceManager(Block):
         )
         parts = Parts(
             self._sensors, self.history, self._judge, self._strategy,
-            self._actuation, self._components, self._effectiveness,
+            self._actuation, self._sharing.book, self._effectiveness,
         )  # fmt: skip
         known = Known(
             self.history, self.limits,
@@ -184,6 +186,7 @@ class ResourceManager(Block):
             return
         with self._living:
             self._loop.stop()
+            self._sharing.stop()
             self._actuation.release()
             self._listeners.close()
             self._sensors.rest(self._ticking)
@@ -196,7 +199,7 @@ class ResourceManager(Block):
         self._signals.freeze(self._ticking)
         self.recommendations.forked()
         self._actuation.freeze()
-        self._components.freeze()
+        self._sharing.forget()
         self._sensors.close()
         self._listeners.abandon()
 
@@ -286,13 +289,8 @@ class ResourceManager(Block):
             "limits": {resource.name: limit for resource, limit in self.limits.items()},
             "signals": self._signals.about(),
         }  # fmt: skip
-        violations = [violation.as_dict() for violation in self.violations]
-        effectiveness = self.effectiveness()
         document = document_of(
-            self.history, config=config, violations=violations, effectiveness=effectiveness
-        )
+            self.history, config=config, effectiveness=self.effectiveness(),
+            violations=[violation.as_dict() for violation in self.violations],
+        )  # fmt: skip
         save_metrics(path, document)
-
-
-def _text(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else str(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from amptalk.model.decision import Ask
 from amptalk.model.errors import ConfigurationError, NeverFitsError
-from amptalk.sharing.allocation import allocate, shortfall
+from amptalk.sharing.allocation import allocate, shortfall, wanted
 
 NEAR = 1e-6
 amounts = st.floats(0.0, 1000.0).map(lambda x: round(x, 3))
@@ -22,12 +22,12 @@ def ask(draw: st.DrawFn) -> Ask:
     minimum = draw(st.one_of(st.just(0.0), amounts))
     maximum = draw(st.one_of(st.just(math.inf), amounts.map(lambda extra: minimum + extra)))
     weight = draw(st.sampled_from([0.5, 1.0, 2.0, 3.0]))
-    return Ask(minimum, maximum, weight, draw(st.integers(0, 2)))
+    step = draw(st.sampled_from([0.0, 0.0, 1.0, 7.5, 100.0]))
+    return Ask(minimum, maximum, weight, draw(st.integers(0, 2)), step)
 
 
 asks = st.dictionaries(st.sampled_from("abcdef"), ask(), min_size=1)
 wants = st.dictionaries(st.sampled_from("abcdef"), amounts)
-steps = st.sampled_from([0.0, 1.0, 7.5, 100.0])
 extra = st.floats(0.0, 3000.0)
 
 
@@ -35,8 +35,12 @@ def least(given_asks: dict[str, Ask]) -> float:
     return math.fsum(a.minimum for a in given_asks.values())
 
 
-def wanted(name: str, given_ask: Ask, demands: dict[str, float]) -> float:
-    return max(given_ask.minimum, min(given_ask.maximum, demands.get(name, math.inf)))
+def wants_of(name: str, given_ask: Ask, demands: dict[str, float]) -> float:
+    return wanted(given_ask, demands.get(name, math.inf))
+
+
+def largest_step(asked: dict[str, Ask]) -> float:
+    return max(one.step for one in asked.values())
 
 
 def test_equal_weights_share_equally_and_what_one_does_not_want_goes_to_the_others() -> None:
@@ -61,13 +65,24 @@ def test_a_demand_frees_what_it_does_not_need_but_not_below_the_minimum() -> Non
 
 
 def test_whole_steps_are_given_to_the_least_served_with_ties_by_name() -> None:
-    assert allocate(100.0, {"b": Ask(0, 100), "a": Ask(0, 100)}, step=30.0) == {
-        "b": 30.0, "a": 60.0,
-    }  # fmt: skip
+    asked = {"b": Ask(0, 100, step=30), "a": Ask(0, 100, step=30)}
+    assert allocate(100.0, asked) == {"b": 30.0, "a": 60.0}
+
+
+def test_a_demand_between_two_steps_is_met_by_the_next_one_that_the_maximum_leaves() -> None:
+    asked = {"a": Ask(200, 850, step=100)}
+    assert allocate(1000.0, asked, {"a": 250.0}) == {"a": 300.0}
+    assert allocate(1000.0, asked, {"a": 840.0}) == {"a": 800.0}
+
+
+def test_one_without_a_step_has_the_smallest_of_the_others() -> None:
+    asked = {"model": Ask(0, 400, step=200), "cache": Ask(0, 400)}
+    assert allocate(500.0, asked) == {"model": 200.0, "cache": 200.0}
+    assert allocate(600.0, asked) == {"model": 200.0, "cache": 400.0}
 
 
 def test_many_steps_are_counted_at_once() -> None:
-    grants = allocate(1e9, {"a": Ask(0, math.inf, 3), "b": Ask(0, math.inf)}, step=1.0)
+    grants = allocate(1e9, {"a": Ask(0, math.inf, 3, step=1), "b": Ask(0, math.inf, step=1)})
     assert grants == {"a": 75e7, "b": 25e7}
 
 
@@ -86,82 +101,84 @@ def test_a_capacity_that_shrank_below_the_minimums_leaves_them_when_clamped() ->
 @pytest.mark.parametrize(
     "bad",
     [Ask(-1, 2), Ask(3, 2), Ask(math.nan, 2), Ask(0, math.nan), Ask(math.inf, math.inf),
-     Ask(0, 1, 0), Ask(0, 1, -1), Ask(0, 1, math.nan)],
+     Ask(0, 1, 0), Ask(0, 1, -1), Ask(0, 1, math.nan), Ask(0, 1, step=-1.0),
+     Ask(0, 1, step=math.inf)],
 )  # fmt: skip
 def test_an_ask_that_contradicts_itself_is_refused_by_name(bad: Ask) -> None:
     with pytest.raises(ConfigurationError, match="'a'"):
         allocate(100.0, {"a": bad})
 
 
-@pytest.mark.parametrize(("capacity", "step"), [(math.nan, 0.0), (math.inf, 0.0), (1.0, -1.0)])
-def test_a_capacity_or_step_out_of_range_is_refused(capacity: float, step: float) -> None:
+@pytest.mark.parametrize("capacity", [math.nan, math.inf])
+def test_a_capacity_out_of_range_is_refused(capacity: float) -> None:
     with pytest.raises(ConfigurationError, match="capacity"):
-        allocate(capacity, {"a": Ask(0, 1)}, step=step)
+        allocate(capacity, {"a": Ask(0, 1)})
 
 
 @settings(max_examples=150, deadline=None)
-@given(asks, wants, extra, steps)
+@given(asks, wants, extra)
 def test_grants_keep_capacity_minimum_and_maximum_and_leave_nothing_idle(
-    asked: dict[str, Ask], demands: dict[str, float], more: float, step: float
+    asked: dict[str, Ask], demands: dict[str, float], more: float
 ) -> None:
     capacity = least(asked) + more
-    grants = allocate(capacity, asked, demands, step)
+    grants = allocate(capacity, asked, demands)
     used = math.fsum(grants.values())
     assert used <= capacity + NEAR
     for name, one in asked.items():
         assert one.minimum <= grants[name] <= one.maximum
-        assert grants[name] <= wanted(name, one, demands)
-        if wanted(name, one, demands) - grants[name] > step + NEAR:
-            assert capacity - used <= step + NEAR  # someone waits, so less than a step is left
+        assert grants[name] <= wants_of(name, one, demands)
+        if wants_of(name, one, demands) - grants[name] > NEAR:
+            # Someone waits, so less than a step is left.
+            assert capacity - used <= largest_step(asked) + NEAR
 
 
 @settings(max_examples=100, deadline=None)
-@given(asks, wants, extra, steps, st.randoms(use_true_random=False))
+@given(asks, wants, extra, st.randoms(use_true_random=False))
 def test_the_order_of_components_does_not_matter(
     asked: dict[str, Ask],
     demands: dict[str, float],
     more: float,
-    step: float,
     shuffle: random.Random,
 ) -> None:
     names = list(asked)
     shuffle.shuffle(names)
     capacity = least(asked) + more
-    shuffled = allocate(capacity, {name: asked[name] for name in names}, demands, step)
-    assert shuffled == allocate(capacity, asked, demands, step)
+    shuffled = allocate(capacity, {name: asked[name] for name in names}, demands)
+    assert shuffled == allocate(capacity, asked, demands)
 
 
 @settings(max_examples=100, deadline=None)
-@given(asks, wants, extra, extra, steps)
+@given(asks, wants, extra, extra)
 def test_more_capacity_takes_from_nobody(
-    asked: dict[str, Ask], demands: dict[str, float], more: float, still_more: float, step: float
+    asked: dict[str, Ask], demands: dict[str, float], more: float, still_more: float
 ) -> None:
     capacity = least(asked) + more
-    before = allocate(capacity, asked, demands, step)
-    after = allocate(capacity + still_more, asked, demands, step)
+    before = allocate(capacity, asked, demands)
+    after = allocate(capacity + still_more, asked, demands)
     assert all(after[name] >= before[name] - NEAR for name in asked)
 
 
 @settings(max_examples=100, deadline=None)
-@given(asks, wants, extra, steps, st.floats(1.0, 5.0))
+@given(asks, wants, extra, st.floats(1.0, 5.0))
 def test_more_weight_never_means_less(
-    asked: dict[str, Ask], demands: dict[str, float], more: float, step: float, factor: float
+    asked: dict[str, Ask], demands: dict[str, float], more: float, factor: float
 ) -> None:
     capacity = least(asked) + more
     name = min(asked)
     heavier = {**asked, name: asked[name]._replace(weight=asked[name].weight * factor)}
-    before = allocate(capacity, asked, demands, step)[name]
-    assert allocate(capacity, heavier, demands, step)[name] >= before - NEAR
+    before = allocate(capacity, asked, demands)[name]
+    assert allocate(capacity, heavier, demands)[name] >= before - NEAR
 
 
 @settings(max_examples=150, deadline=None)
-@given(asks, wants, extra, steps)
+@given(asks, wants, extra)
 def test_nobody_envies_another_of_its_priority_by_more_than_a_step(
-    asked: dict[str, Ask], demands: dict[str, float], more: float, step: float
+    asked: dict[str, Ask], demands: dict[str, float], more: float
 ) -> None:
-    grants = allocate(least(asked) + more, asked, demands, step)
+    grants = allocate(least(asked) + more, asked, demands)
     for name, one in asked.items():
-        if wanted(name, one, demands) - grants[name] < step + NEAR:
+        step = largest_step(asked)
+        if wants_of(name, one, demands) - grants[name] < step + NEAR:
             continue  # has what it wants
         for other, two in asked.items():
             if one.priority != two.priority or grants[other] <= two.minimum + NEAR:
@@ -176,7 +193,7 @@ def test_a_lower_priority_has_only_its_minimum_while_a_higher_one_waits(
 ) -> None:
     assume(len({one.priority for one in asked.values()}) > 1)
     grants = allocate(least(asked) + more, asked)
-    waiting = [a.priority for n, a in asked.items() if grants[n] < a.maximum - NEAR]
+    waiting = [a.priority for n, a in asked.items() if grants[n] < wanted(a, math.inf) - NEAR]
     for name, one in asked.items():
         if waiting and one.priority < max(waiting):
             assert grants[name] <= one.minimum + NEAR

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from amptalk.model.announcement import Announcement
-from amptalk.model.decision import Allocation, Ask, Decision, Observation
+from amptalk.model.decision import Allocation, Decision, Observation
 from amptalk.strategies.combined import Combined
 from amptalk.strategies.cooperative import Cooperative
 from amptalk.strategies.dynamic import Dynamic
@@ -30,70 +27,42 @@ class Fixed:
         return self.answer
 
 
-ASKS = {"vision": {"memory": Ask(100, 800, 2)}, "speech": {"memory": Ask(100, 800)}}
+GRANTED = {"memory": {"vision": 600.0, "speech": 300.0}}
 
 
 def test_without_components_the_inner_strategy_decides_and_the_reason_says_so() -> None:
     seen = observed(0.0, state(value=500.0))
     decision = Cooperative(Dynamic()).decide(seen)
     assert decision.share("memory") == Dynamic().decide(seen).share("memory")
-    assert decision.grants is None
     assert "one share" in decision.allocations[0].reason
 
 
-def test_a_limit_is_divided_by_weight_with_the_grants_in_the_reason() -> None:
-    decision = Cooperative(Dynamic()).decide(observed(0.0, state(value=500.0), asks=ASKS))
-    assert decision.grants is not None
-    assert decision.grants["vision"]["memory"] == pytest.approx(2000 / 3)
-    assert decision.grants["speech"]["memory"] == pytest.approx(1000 / 3)
-    assert "vision 666.7" in decision.allocations[0].reason
+def test_who_holds_what_is_in_the_reason() -> None:
+    strategy = Cooperative(Fixed("inner", {"memory": 0.9}))
+    first = strategy.decide(observed(0.0, state(), granted=GRANTED))
+    assert first.allocations[0].reason == (
+        "900 MB of memory divided: vision 600, speech 300; inner says"
+    )
+    again = strategy.decide(observed(1.0, state(), granted=GRANTED))
+    assert again.allocations[0] is first.allocations[0], "nothing is built while nothing changes"
+    other = strategy.decide(observed(2.0, state(), granted={"memory": {"vision": 1.0}}))
+    assert "divided: vision 1;" in other.allocations[0].reason
 
 
 def test_what_may_not_run_is_not_divided() -> None:
-    inner = Fixed("inner", {"memory": 0.6})
-    decision = Cooperative(inner).decide(observed(0.0, state(), asks=ASKS))
-    assert decision.grants == {"vision": {"memory": 400.0}, "speech": {"memory": 200.0}}
+    inner = Fixed("inner", {"memory": 0.6, "cpu": 1.0})
+    seen = observed(0.0, state(), state("cpu", 10.0, 80.0), granted=GRANTED)
+    assert Cooperative(inner).decide(seen).divided == {"memory": 600.0, "cpu": 80.0}
 
 
-def test_a_demand_leaves_the_rest_to_others() -> None:
-    seen = observed(0.0, state(), asks=ASKS, demands={"vision": {"memory": 250.0}})
-    grants = Cooperative(Fixed("inner", {"memory": 1.0})).decide(seen).grants
-    assert grants == {"vision": {"memory": 250.0}, "speech": {"memory": 750.0}}
-
-
-def test_minimums_that_no_longer_fit_are_kept_and_flagged() -> None:
-    asks = {"a": {"memory": Ask(600, 800)}, "b": {"memory": Ask(600, 800)}}
-    decision = Cooperative(Dynamic()).decide(observed(0.0, state(), asks=asks))
-    assert decision.grants == {"a": {"memory": 600.0}, "b": {"memory": 600.0}}
-    assert "exceed it by 200 MB" in decision.allocations[0].reason
-
-
-def test_grants_do_not_tremble_with_small_changes_and_follow_large_ones() -> None:
+def test_what_is_divided_does_not_tremble_and_follows_large_changes() -> None:
     inner = Fixed("inner", {"memory": 0.8})
     strategy = Cooperative(inner)
-    first = strategy.decide(observed(0.0, state(), asks=ASKS)).grants
+    first = strategy.decide(observed(0.0, state())).divided
     inner.answer = Decision("inner", (Allocation("memory", 0.805, ""),))
-    assert strategy.decide(observed(1.0, state(), asks=ASKS)).grants is first
+    assert strategy.decide(observed(1.0, state())).divided is first
     inner.answer = Decision("inner", (Allocation("memory", 0.4, ""),))
-    last = strategy.decide(observed(2.0, state(), asks=ASKS)).grants
-    assert last is not None
-    assert sum(part["memory"] for part in last.values()) == pytest.approx(400.0)
-
-
-def test_a_component_that_leaves_loses_its_grant() -> None:
-    strategy = Cooperative(Dynamic())
-    strategy.decide(observed(0.0, state(), asks=ASKS))
-    alone = strategy.decide(observed(1.0, state(), asks={"speech": ASKS["speech"]}))
-    assert alone.grants == {"speech": {"memory": 800.0}}
-    assert strategy.decide(observed(2.0, state())).grants is None
-
-
-def test_several_resources_are_divided_each_on_its_own() -> None:
-    asks = {"a": {"memory": Ask(0, 800), "cpu": Ask(0, 30)}, "b": {"cpu": Ask(0, 80)}}
-    seen = observed(0.0, state(), state("cpu", 10.0, 80.0), asks=asks)
-    assert Cooperative(Dynamic()).decide(seen).grants == {
-        "a": {"memory": 800.0, "cpu": 30.0}, "b": {"cpu": 50.0},
-    }  # fmt: skip
+    assert strategy.decide(observed(2.0, state())).divided == {"memory": 400.0}
 
 
 shares = st.dictionaries(st.sampled_from(["memory", "cpu"]), st.floats(0.05, 1.0))
@@ -127,9 +96,9 @@ def test_cooperative_divides_what_the_other_parts_leave() -> None:
     strategy = make_strategy("predictive+cooperative", 1.0)
     for second in range(20):
         coming = (Announcement("memory", 450.0, 37.0 - second, 60.0),)
-        seen = observed(float(second), state(value=600.0), asks=ASKS, announcements=coming)
-        decision = strategy.decide(seen)
-    assert decision.grants is not None
-    total = math.fsum(part["memory"] for part in decision.grants.values())
-    assert total <= 1000.0 * decision.share("memory") * 1.01
+        decision = strategy.decide(
+            observed(float(second), state(value=600.0), granted=GRANTED, announcements=coming)
+        )
+    assert decision.divided is not None
+    assert decision.divided["memory"] <= 1000.0 * decision.share("memory") * 1.01
     assert decision.share("memory") < 0.9

@@ -89,6 +89,8 @@ class Actuation:
         self.acting = handling != "observe"
         """False when decisions are only made, not carried out."""
         self._limits = tuple(limits)
+        self.cores = cores
+        """How many cores 100 % of CPU are."""
         self.runner = ActionRunner(clock)
         """Calls things off the tick."""
         self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from amptalk.model.announcement import Announcement
 from amptalk.model.level import LimitState
 
 MINIMUM_SHARE = 0.05
 """The smallest allocation: work never stops altogether by allocation alone."""
+
+
+Hold = Literal["physical", "rate"]
 
 
 class Ask(NamedTuple):
@@ -19,6 +22,15 @@ class Ask(NamedTuple):
     maximum: float
     weight: float = 1.0
     priority: int = 0
+    """Beyond the minimums, a higher one is served first."""
+    step: float = 0.0
+    """A grant is the minimum plus whole steps; 0 for any amount."""
+    hold: Hold = "physical"
+    """`physical` (memory): never granted again while its holder lives and was not measured to have
+    given it up. `rate` (CPU time, watts): lapses when its holder is silent, which an enforcer
+    makes true on the holder's side."""
+    coupled: bool = False
+    """Grows in proportion with the other coupled asks of its component."""
 
 
 class Band(NamedTuple):
@@ -73,8 +85,9 @@ class Decision(NamedTuple):
     allocations: tuple[Allocation, ...]
     interval: float | None = None
     """Sampling interval the strategy would like, in seconds; `None` leaves it to the loop."""
-    grants: Mapping[str, Mapping[str, float]] | None = None
-    """Cooperative only: component name to resource name to amount granted."""
+    divided: Mapping[str, float] | None = None
+    """Cooperative only: how much of each limit its components may hold together. The same object
+    while it is the same."""
 
     def share(self, resource: str | None) -> float:
         """Allocation for a resource, or the smallest of all for `None`; 1 when none is decided."""
@@ -105,10 +118,9 @@ class Observation(NamedTuple):
     limits: tuple[LimitState, ...]
     announcements: tuple[Announcement, ...] = ()
     """Demand that is known to come and not measured yet, `starts_in` relative to `now`."""
-    asks: Mapping[str, Mapping[str, Ask]] = {}
-    """Components by name, each resource name to its ask."""
-    demands: Mapping[str, Mapping[str, float]] = {}
-    """What components say they want now, where they said so."""
+    granted: Mapping[str, Mapping[str, float]] = {}
+    """By resource, what each component of this process may hold now; the same object while it is
+    the same."""
     history: Past | None = None
     """What was seen so far, for strategies that look back further than they remember."""
 

@@ -49,3 +49,10 @@ class JournalError(ActionError):
 
     The text names the folder or file, and what to do.
     """
+
+
+class LedgerError(AmptalkError):
+    """The ledger of shares cannot be used; nothing was changed, and every grant is as it was.
+
+    The text names the directory or file, and what to do.
+    """

@@ -3,13 +3,14 @@
 Minimums first, then priority bands, inside a band weighted max-min fairness
 (progressive filling): every component above its minimum has the same amount per
 weight, unless its maximum or its demand is less. It grants amounts; who may ask,
-and how a grant is taken back, is decided elsewhere.
+and how a grant is taken back, is decided elsewhere. Asks that are coupled over several
+resources are divided in `bundles`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from amptalk.model.decision import Ask
@@ -26,6 +27,7 @@ class _Want(NamedTuple):
     most: float
     """The maximum or the demand, whichever is less, but not below `least`."""
     weight: float
+    step: float
 
 
 def shortfall(capacity: float, asks: Mapping[str, Ask]) -> float:
@@ -33,30 +35,43 @@ def shortfall(capacity: float, asks: Mapping[str, Ask]) -> float:
     return max(0.0, math.fsum(ask.minimum for ask in asks.values()) - capacity)
 
 
+def wanted(ask: Ask, demand: float) -> float:
+    """What a component with this demand can be granted at most, in whole steps.
+
+    >>> wanted(Ask(200, 800, step=100), 250), wanted(Ask(200, 850, step=100), math.inf)
+    (300.0, 800.0)
+    """
+    most = max(ask.minimum, min(ask.maximum, demand)) if demand == demand else ask.maximum  # noqa: PLR0124
+    if not ask.step or most == math.inf:
+        return float(most)
+    whole = math.ceil((most - ask.minimum) / ask.step - _ROUNDING)
+    room = _steps(ask.maximum - ask.minimum, ask.step, math.floor)
+    return ask.minimum + min(whole, room) * ask.step
+
+
 def allocate(
     capacity: float,
     asks: Mapping[str, Ask],
     demands: Mapping[str, float] = _NO_DEMANDS,
-    step: float = 0.0,
     *,
     clamp: bool = False,
 ) -> dict[str, float]:
     """Grant each component of `asks` an amount, all in the unit of `capacity`.
 
     A component without an entry in `demands` wants its maximum. Higher `priority` is
-    served first, beyond the minimums. With a `step`, a grant is the minimum plus whole
-    steps, and nobody has more than one step too much per weight.
+    served first, beyond the minimums. Where asks have steps, nobody has more than one
+    step too much per weight, and an ask without one is given the smallest of them at a time.
 
     Raises `ConfigurationError` for an ask that contradicts itself and `NeverFitsError`
     when the minimums exceed the capacity. With `clamp` they are granted nevertheless,
     and only they: capacity shrank under components that live, whose minimum cannot be
     taken from them; `shortfall` says by how much it is too little.
     """
-    wants = {name: _want(name, ask, demands.get(name)) for name, ask in sorted(asks.items())}
-    if not (math.isfinite(capacity) and 0.0 <= step < math.inf):
-        raise ConfigurationError(
-            f"capacity={capacity!r}, step={step!r}: give a finite capacity and a step of 0 or more"
-        )
+    wants = {
+        name: _want(name, ask, demands.get(name, math.inf)) for name, ask in sorted(asks.items())
+    }
+    if not math.isfinite(capacity):
+        raise ConfigurationError(f"capacity={capacity!r}: give a finite number")
     grants = {name: want.least for name, want in wants.items()}
     lacking = shortfall(capacity, asks)
     if lacking > 0.0 and not clamp:
@@ -69,13 +84,17 @@ def allocate(
     for band in _bands(asks, wants):
         if left <= 0.0:
             break
-        given = _fill_steps(left, band, step) if step else _fill(left, band)
+        smallest = min((want.step for want in band if want.step), default=0.0)
+        given = _fill_steps(left, band, smallest) if smallest else _fill(left, band)
         left -= math.fsum(given[want.name] - want.least for want in band)
         grants.update(given)
+        if smallest and any(given[want.name] < want.most for want in band):
+            break  # less than a step is left, which more capacity would take from whoever had it
     return {name: grants[name] for name in asks}
 
 
-def _want(name: str, ask: Ask, demand: float | None) -> _Want:
+def check_ask(name: str, ask: Ask) -> None:
+    """Raise `ConfigurationError` for an ask that contradicts itself."""
     if not (0.0 <= ask.minimum < math.inf and ask.minimum <= ask.maximum):
         raise ConfigurationError(
             f"component {name!r} asks for minimum={ask.minimum!r}, maximum={ask.maximum!r}; "
@@ -85,10 +104,15 @@ def _want(name: str, ask: Ask, demand: float | None) -> _Want:
         raise ConfigurationError(
             f"component {name!r} has weight={ask.weight!r}; allowed is a finite number above 0"
         )
-    most = ask.maximum
-    if demand is not None and not math.isnan(demand):
-        most = max(ask.minimum, min(most, demand))
-    return _Want(name, ask.minimum, most, ask.weight)
+    if not 0.0 <= ask.step < math.inf:
+        raise ConfigurationError(
+            f"component {name!r} has step={ask.step!r}; allowed is a finite number, 0 for none"
+        )
+
+
+def _want(name: str, ask: Ask, demand: float) -> _Want:
+    check_ask(name, ask)
+    return _Want(name, ask.minimum, wanted(ask, demand), ask.weight, ask.step)
 
 
 def _bands(asks: Mapping[str, Ask], wants: Mapping[str, _Want]) -> Iterator[list[_Want]]:
@@ -125,30 +149,43 @@ def _at(level: float, want: _Want) -> float:
     return min(want.most, max(want.least, want.weight * level))
 
 
-def _fill_steps(left: float, band: Sequence[_Want], step: float) -> dict[str, float]:
+def _fill_steps(left: float, band: Sequence[_Want], smallest: float) -> dict[str, float]:
     """Hand out whole steps, each to the component with the least per weight, ties by name.
 
-    The order of the steps does not depend on how many there are, so more capacity
-    takes from nobody. Everything but the last few is counted at once.
+    It ends with the first step that does not fit: so the order of the steps does not depend
+    on how many there are, and more capacity takes from nobody. Everything but the last few is
+    counted at once.
     """
-    room = [_steps(want.most - want.least, step) for want in band]
-    total = _steps(left, step)
-    bulk = _fill(max(0.0, left - step * len(band)), band)
-    given = [
-        min(most, _steps(bulk[want.name] - want.least, step))
-        for want, most in zip(band, room, strict=True)
+    steps = [want.step or smallest for want in band]
+    room = [
+        _steps(want.most - want.least, step, math.ceil)
+        for want, step in zip(band, steps, strict=True)
     ]
-    for _ in range(int(min(total, sum(room)) - sum(given))):
-        chosen = min(
-            (i for i in range(len(band)) if given[i] < room[i]),
-            key=lambda i: (band[i].least + given[i] * step) / band[i].weight,
-        )
+    bulk = _fill(max(0.0, left - math.fsum(steps) - max(steps)), band)
+    given = [
+        min(most, _steps(bulk[want.name] - want.least, step, math.floor))
+        for want, most, step in zip(band, room, steps, strict=True)
+    ]
+    held = [
+        min(want.most, want.least + count * step)
+        for want, count, step in zip(band, given, steps, strict=True)
+    ]
+    left -= math.fsum(has - want.least for has, want in zip(held, band, strict=True))
+    while True:
+        places = [place for place in range(len(band)) if given[place] < room[place]]
+        if not places:
+            break
+        chosen = min(places, key=lambda place: held[place] / band[place].weight)
+        after = min(band[chosen].most, band[chosen].least + (given[chosen] + 1) * steps[chosen])
+        if after - held[chosen] > left + _ROUNDING * steps[chosen]:
+            break
+        left -= after - held[chosen]
         given[chosen] += 1
-    return {
-        want.name: min(want.most, want.least + count * step)
-        for want, count in zip(band, given, strict=True)
-    }
+        held[chosen] = after
+    return {want.name: has for want, has in zip(band, held, strict=True)}
 
 
-def _steps(amount: float, step: float) -> float:
-    return math.floor(amount / step + _ROUNDING) if amount < math.inf else math.inf
+def _steps(amount: float, step: float, whole: Callable[[float], int]) -> float:
+    if amount == math.inf:
+        return math.inf
+    return whole(amount / step + (_ROUNDING if whole is math.floor else -_ROUNDING))

@@ -1,63 +1,64 @@
-"""Components of one application that share its limits: what they ask, want and hold.
-
-The book keeps who holds what and hands out the grants of the cooperative strategy:
-shrinks first, growth only into what is free. It neither divides (`allocation`) nor
-measures. A component is charged max(old, new) until its shrink is confirmed
-(`holdings`), and growth of a hold resource is also held back while measured use plus
-the growth is beyond the limit: a component that only says it shrank harms nobody.
-"""
+"""A component: a part of an application that holds a share of the limits, as its owner sees it."""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from amptalk.model.decision import Ask
-from amptalk.model.errors import ConfigurationError, NeverFitsError
-from amptalk.model.resource import BUILT_IN, Resource
-from amptalk.model.sample import Sample
-from amptalk.sharing.asks import amount, ask
-from amptalk.sharing.holdings import Holding, Notify, Runner
+from amptalk.model.errors import ConfigurationError
+from amptalk.sharing.asks import ARGUMENTS, amount
+from amptalk.sharing.holdings import Holding
+from amptalk.sharing.use import Use
 
-SMALLEST_GROWTH = 0.01
-"""Growth below this share of what is held is left out: it would only cost calls."""
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-_ARGUMENTS = {"memory": "memory_mb", "gpu_memory": "gpu_memory_mb", "cpu": "cpu_percent"}
 _NOTHING: Mapping[str, float] = {}
 
 
-class Share(NamedTuple):
-    """One row of the table of shares."""
+class Book(Protocol):
+    """What a component needs of the book that it is in."""
 
-    component: str
-    resource: str
-    unit: str
-    minimum: float
-    maximum: float
-    weight: float
-    priority: int
-    demand: float
-    """What it said it wants now; `nan` when it did not."""
-    granted: float
-    """What it may use now."""
-    charged: float
-    """What is counted against the limit for it: more than granted until a shrink is confirmed."""
-    note: str
-    """What keeps a shrink from being confirmed; empty when nothing does."""
+    def say(self, component: Component, wanted: Mapping[str, float]) -> None:
+        """Take down what it wants now."""
+
+    def enter(self, component: Component, use: Use) -> None:
+        """Take down a use that begins."""
+
+    def leave(self, component: Component, use: Use) -> None:
+        """Take down that a use is over."""
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float | None) -> bool:
+        """Wait until grants are such that it holds; false when time is up."""
+
+    def wake(self) -> None:
+        """End such waits."""
+
+    def remove(self, component: Component) -> None:
+        """Give everything back."""
+
+    def reclaim_seconds(self, component: Component) -> float:
+        """How long it may wait for what it has lent."""
+
+    def cores(self) -> float:
+        """How many cores 100 % of CPU are."""
 
 
 class Component:
-    """A part of the application that holds a share of the limits."""
+    """A part of the application; as a block, `with` or `async with`, it is released at its end."""
 
-    def __init__(self, book: ComponentBook, name: str, asks: Mapping[str, Ask]) -> None:
+    def __init__(self, book: Book, name: str, asks: Mapping[str, Ask]) -> None:
         self._book = book
         self.name = name
         self.asks = asks
         """What it asks, by resource."""
         self.holdings: dict[str, Holding] = {}
-        self.wanted: Mapping[str, float] = _NOTHING
+        self.said: Mapping[str, float] = _NOTHING
+        """What it said it wants."""
+        self.uses: tuple[Use, ...] = ()
+        """Blocks that hold more than the minimum, or wait for it, in the order they came."""
 
     def grant(self, resource: str) -> float:
         """How much of a resource it may use now, in its unit.
@@ -73,6 +74,20 @@ class Component:
             )
         return holding.granted
 
+    @property
+    def threads(self) -> int:
+        """Threads that its CPU grant keeps busy, at least 1; for pools of threads."""
+        cores = self.grant("cpu") / 100.0 * self._book.cores()
+        return max(1, int(cores)) if cores == cores else 1  # noqa: PLR0124 - nan: not known
+
+    @property
+    def reclaim_seconds(self) -> float:
+        """Within this time what it has lent is back, unless a borrower breaks its word.
+
+        The longest shrink time of the others and 0.1 s.
+        """
+        return self._book.reclaim_seconds(self)
+
     def demand(
         self,
         *,
@@ -80,204 +95,66 @@ class Component:
         cpu_percent: float | None = None,
         gpu_memory_mb: float | None = None,
     ) -> None:
-        """Say what it wants now; what is left out stays as said before."""
-        given = {"memory": memory_mb, "cpu": cpu_percent, "gpu_memory": gpu_memory_mb}
+        """Say what it wants now; what is left out stays as said before.
+
+        What it does not want, above its minimum, is lent to others until it does. Raises
+        `LedgerError` when the ledger cannot be written; then nothing has changed.
+        """
+        self._book.say(self, self._checked(memory_mb, cpu_percent, gpu_memory_mb))
+
+    def hold(
+        self,
+        *,
+        memory_mb: float | None = None,
+        cpu_percent: float | None = None,
+        gpu_memory_mb: float | None = None,
+        timeout: float | None = None,
+    ) -> Use:
+        """Return a block, `with` or `async with`, in which so much more than the minimum is held.
+
+        It is entered once all of it is granted, which others may have to shrink for, first come
+        first served. Say before with `demand` how little is wanted outside such blocks. Raises
+        `NeverFitsError` for more than the maximum leaves and, when entered,
+        `AdmissionTimeoutError` after `timeout` seconds.
+        """
+        wanted = self._checked(memory_mb, cpu_percent, gpu_memory_mb)
+        return Use(self._book, self, wanted, timeout)
+
+    def release(self) -> None:
+        """Give everything back and leave; does nothing the second time."""
+        self._book.remove(self)
+
+    def held(self, resource: str, upto: Use | None = None) -> float:
+        """What its uses hold beyond the minimum, those after `upto` left out."""
+        uses = self.uses if upto is None else self.uses[: self.uses.index(upto) + 1]
+        return math.fsum(use.amounts.get(resource, 0.0) for use in uses)
+
+    def wants(self, resource: str) -> float:
+        """What it wants now: what it said, and at least what its uses hold."""
+        return max(
+            self.said.get(resource, math.inf), self.asks[resource].minimum + self.held(resource)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.release)
+
+    def _checked(self, *amounts: float | None) -> dict[str, float]:
         said = {
-            resource: amount(self.name, _ARGUMENTS[resource], value)
-            for resource, value in given.items()
+            resource: amount(self.name, ARGUMENTS[resource], value)
+            for resource, value in zip(("memory", "cpu", "gpu_memory"), amounts, strict=True)
             if value is not None
         }
         for resource in said:
             self.grant(resource)  # raises for what was not asked for
-        self.wanted = {**self.wanted, **said}
-        self._book.changed()
-
-    def release(self) -> None:
-        """Give everything back and leave the book; does nothing the second time."""
-        self._book.remove(self)
-
-
-class ComponentBook:
-    """All components of a manager. `apply` belongs to the tick, the rest to any thread."""
-
-    def __init__(self, limits: Sequence[tuple[Resource, float]], runner: Runner) -> None:
-        self._capacity = {resource.name: limit for resource, limit in limits}
-        self._runner = runner
-        self._lock = threading.RLock()
-        self._components: dict[str, Component] = {}
-        self._asks: Mapping[str, Mapping[str, Ask]] = {}
-        self._demands: Mapping[str, Mapping[str, float]] = {}
-        self._settled: Mapping[str, Mapping[str, float]] | None = None
-
-    def register(
-        self,
-        name: str,
-        *,
-        memory_mb: tuple[float, float] | None = None,
-        cpu_percent: tuple[float, float] | None = None,
-        gpu_memory_mb: tuple[float, float] | None = None,
-        weight: float = 1.0,
-        priority: int = 0,
-        on_shrink: Notify | None = None,
-        on_grow: Notify | None = None,
-    ) -> Component:
-        """Add a component; each resource is `(minimum, maximum)` in its unit.
-
-        `on_shrink(resource, target)` and `on_grow(resource, target)` are called off the
-        tick. Raises `ConfigurationError` for a name taken or values out of range, and
-        `NeverFitsError` when the minimums of all components exceed a limit.
-        """
-        if not isinstance(name, str) or not name.strip():
-            raise ConfigurationError(f"the name of a component is {name!r}: give a string")
-        if isinstance(priority, bool) or not isinstance(priority, int):
-            raise ConfigurationError(f"priority={priority!r} of {name!r}: give a whole number")
-        heavy = amount(name, "weight", weight)
-        if heavy <= 0:
-            raise ConfigurationError(f"weight={weight!r} of {name!r}: give more than 0")
-        for what, function in (("on_shrink", on_shrink), ("on_grow", on_grow)):
-            if function is not None and not callable(function):
-                raise ConfigurationError(f"{what}={function!r} of {name!r} cannot be called")
-        given = {"memory": memory_mb, "cpu": cpu_percent, "gpu_memory": gpu_memory_mb}
-        asks = {
-            resource: ask(name, _ARGUMENTS[resource], bounds, heavy, priority)
-            for resource, bounds in given.items()
-            if bounds is not None
-        }
-        if not asks:
-            raise ConfigurationError(
-                f"component {name!r} asks for nothing: give memory_mb, cpu_percent or "
-                "gpu_memory_mb as (minimum, maximum)"
-            )
-        component = Component(self, name, asks)
-        with self._lock:
-            self._check_room(component)
-            for resource, asked in asks.items():
-                holding = Holding(name, BUILT_IN[resource], asked, on_shrink, on_grow)
-                component.holdings[resource] = holding
-                room = self._room(resource)
-                first = asked.maximum if room == math.inf else asked.minimum
-                if first <= room:
-                    holding.begin(first)
-            self._components = {**self._components, name: component}
-            self.changed()
-        return component
-
-    def asks(self) -> Mapping[str, Mapping[str, Ask]]:
-        """What each component asks, by name and resource."""
-        return self._asks
-
-    def demands(self) -> Mapping[str, Mapping[str, float]]:
-        """What components want now, those that said so."""
-        return self._demands
-
-    def apply(self, grants: Mapping[str, Mapping[str, float]], sample: Sample) -> None:
-        """Hand out grants, in each resource's unit; once a tick, quick when nothing changed.
-
-        Shrinks take effect at once, growth as soon as there is room for it.
-        """
-        if grants == self._settled:
-            return
-        now, settled = sample.monotonic, True
-        with self._lock:
-            todo = [
-                (holding, grants.get(component.name, _NOTHING).get(resource, math.nan))
-                for component in self._components.values()
-                for resource, holding in component.holdings.items()
-            ]
-            for holding, target in todo:
-                used = sample[holding.resource.field]
-                if target < holding.granted:
-                    holding.shrink(target, used, now)
-                settled &= holding.settle(self._runner, used, now)
-            for holding, target in sorted(todo, key=lambda row: -row[0].ask.priority):
-                if target > holding.granted and _worth_it(holding, target):
-                    settled = False  # its call, or its room, is for the next tick
-                    if self._has_room(holding, target, sample):
-                        holding.grow(target)
-                        holding.settle(self._runner, sample[holding.resource.field], now)
-            self._settled = grants if settled else None
-
-    def shares(self) -> tuple[Share, ...]:
-        """Who holds what, one row a component and resource."""
-        with self._lock:
-            return tuple(
-                Share(
-                    component.name, name, holding.resource.unit, *holding.ask,
-                    component.wanted.get(name, math.nan), holding.granted, holding.charged,
-                    holding.note,
-                )
-                for component in self._components.values()
-                for name, holding in component.holdings.items()
-            )  # fmt: skip
-
-    def changed(self) -> None:
-        """Rebuild what strategies read, after a component changed."""
-        with self._lock:
-            components = self._components.values()
-            self._asks = {c.name: c.asks for c in components}
-            self._demands = {c.name: c.wanted for c in components if c.wanted}
-            self._settled = None
-
-    def remove(self, component: Component) -> None:
-        """Drop a component and what it was charged."""
-        with self._lock:
-            if self._components.get(component.name) is component:
-                self._components = {
-                    name: kept for name, kept in self._components.items() if kept is not component
-                }
-                component.holdings = {}
-                self.changed()
-
-    def freeze(self) -> None:
-        """Keep every grant as it is in a forked child."""
-        self._lock = threading.RLock()  # the parent may have held it
-
-    # -- inside -------------------------------------------------------------------------
-
-    def _check_room(self, component: Component) -> None:
-        if component.name in self._components:
-            raise ConfigurationError(
-                f"a component named {component.name!r} exists already: release it first or use "
-                "another name"
-            )
-        for resource, asked in component.asks.items():
-            limit = self._capacity.get(resource, math.inf)
-            taken = sum(
-                other.asks[resource].minimum
-                for other in self._components.values()
-                if resource in other.asks
-            )
-            if taken + asked.minimum > limit:
-                unit = BUILT_IN[resource].unit
-                raise NeverFitsError(
-                    f"the minimum of {asked.minimum:g} {unit} of {resource} for component "
-                    f"{component.name!r} does not fit: {taken:g} of {limit:g} {unit} are the "
-                    "minimums of others; lower a minimum or raise the limit"
-                )
-
-    def _room(self, resource: str) -> float:
-        """What is left of a limit after everything that is charged."""
-        charged = sum(
-            component.holdings[resource].charged
-            for component in self._components.values()
-            if resource in component.holdings
-        )
-        return self._capacity.get(resource, math.inf) - charged
-
-    def _has_room(self, holding: Holding, target: float, sample: Sample) -> bool:
-        """Whether a larger grant fits beside all that is charged and all that is measured."""
-        resource = holding.resource
-        tolerance = 1e-9 * max(1.0, target)
-        if target - holding.charged > self._room(resource.name) + tolerance:
-            return False
-        if resource.kind != "hold":
-            return True
-        free = self._capacity.get(resource.name, math.inf) - sample[resource.field]
-        return not target - holding.granted > free + tolerance  # true for nan: not measured
-
-
-def _worth_it(holding: Holding, target: float) -> bool:
-    """Whether a growth is more than a trifle, or completes the way to an end of the range."""
-    if target in (holding.ask.minimum, holding.ask.maximum):
-        return True
-    return target - holding.granted >= SMALLEST_GROWTH * holding.granted
+        return said

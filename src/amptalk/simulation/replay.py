@@ -32,7 +32,7 @@ from amptalk.sensors.recorded.format import About, RecordingError, read_about, r
 from amptalk.sensors.recorded.tree import Tree
 from amptalk.sensors.suite import SensorSuite
 from amptalk.sensors.throttling import Throttling
-from amptalk.sharing.components import ComponentBook
+from amptalk.sharing.book import ComponentBook
 from amptalk.simulation.warned import Warned, Warnings
 from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness

@@ -20,7 +20,7 @@ from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
 from amptalk.limits.judge import Judge
 from amptalk.model.errors import AmptalkError, ConfigurationError
-from amptalk.sharing.components import ComponentBook
+from amptalk.sharing.book import ComponentBook
 from amptalk.simulation.announced import Announced
 from amptalk.simulation.parts import InlineRunner, PlantActuators, PlantSensors
 from amptalk.simulation.resources import columns_for, resources_of

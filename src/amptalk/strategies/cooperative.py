@@ -1,102 +1,64 @@
-"""Strategy `cooperative`: divide each limit among the components that share it.
+"""Strategy `cooperative`: components share the limits, another strategy decides what may run.
 
-What may run in all is decided by another strategy (`dynamic` unless combined); this
-one divides the limit times that share by what the components ask. The division is
-in `sharing.allocation`, handing grants out and taking them back is not done here.
+The limits that it is shown are the grants of this process where others share them, too (see
+`sharing.book`). It hands the part of each limit that may run at present, by the strategy within
+(`dynamic` unless combined), to the components, and tells who holds what of it. Dividing is done
+where all that ask are known: in the ledger (`sharing.ledgers`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from amptalk.model.decision import Allocation, Ask, Decision, Observation, Strategy
-from amptalk.model.level import LimitState
-from amptalk.sharing.allocation import allocate, shortfall
+from amptalk.model.decision import Allocation, Decision, Observation, Strategy
 
 _MOVED = 0.01
-"""Capacity is divided again when it moved by this part, so that grants do not tremble."""
+"""What is divided changes when it moved by this part, so that grants do not tremble."""
 _NOTHING: Mapping[str, float] = {}
 
 
-class _Division:
-    """How one resource is divided at present."""
-
-    __slots__ = ("asks", "capacity", "demands", "grants", "text")
-
-    def __init__(
-        self, state: LimitState, capacity: float, asks: dict[str, Ask], demands: dict[str, float]
-    ) -> None:
-        self.capacity = capacity
-        self.asks = asks
-        self.demands = demands
-        self.grants = allocate(capacity, asks, demands, clamp=True)
-        unit = state.resource.unit
-        shares = ", ".join(f"{name} {grant:.4g}" for name, grant in self.grants.items())
-        self.text = f"{capacity:.4g} {unit} of {state.resource.name} divided: {shares}"
-        lacking = shortfall(capacity, asks)
-        if lacking > 0.0:
-            self.text += f" (the minimums exceed it by {lacking:.4g} {unit})"
-
-    def holds(self, capacity: float, asks: dict[str, Ask], demands: dict[str, float]) -> bool:
-        moved = abs(capacity - self.capacity)
-        return moved <= _MOVED * self.capacity and asks == self.asks and demands == self.demands
-
-
 class Cooperative:
-    """Divides limits among components; without components it is the strategy within."""
+    """Has components share what may run; without components it is the strategy within."""
 
     def __init__(self, inner: Strategy, name: str = "cooperative") -> None:
         """`inner` decides the share that may run in all."""
         self.name = name
         self._inner = inner
-        self._divisions: dict[str, _Division] = {}
-        self._texts: dict[str, tuple[Allocation, str, Allocation]] = {}
-        self._grants: dict[str, dict[str, float]] = {}
+        self._divided: dict[str, float] = {}
+        self._texts: dict[str, tuple[Allocation, Mapping[str, float], Allocation]] = {}
 
     def decide(self, observation: Observation) -> Decision:
-        """Answer one observation; grants are by component and resource."""
+        """Answer one observation."""
         decision = self._inner.decide(observation)
-        allocations = []
-        changed = False
-        for state, allocation in _paired(observation, decision):
-            name = state.resource.name
-            asks = {who: ask[name] for who, ask in observation.asks.items() if name in ask}
-            if not asks:
-                changed = self._divisions.pop(name, None) is not None or changed
-                allocations.append(self._told(allocation, "one share, no component asks"))
+        limits = {state.resource.name: state for state in observation.limits}
+        allocations, divided = [], {}
+        for allocation in decision.allocations:
+            name = allocation.resource
+            granted = observation.granted.get(name, _NOTHING)
+            state = limits.get(name)
+            if state is None:
+                allocations.append(allocation)
                 continue
-            division = self._divisions.get(name)
-            demands = {
-                who: observation.demands.get(who, _NOTHING)[name]
-                for who in asks
-                if name in observation.demands.get(who, _NOTHING)
-            }
-            capacity = state.limit * allocation.share
-            if division is None or not division.holds(capacity, asks, demands):
-                division = self._divisions[name] = _Division(state, capacity, asks, demands)
-                changed = True
-            allocations.append(self._told(allocation, division.text))
-        if changed:
-            self._grants = {}
-            for name, division in self._divisions.items():
-                for who, grant in division.grants.items():
-                    self._grants.setdefault(who, {})[name] = grant
-        return Decision(self.name, tuple(allocations), decision.interval, self._grants or None)
+            capacity, before = state.limit * allocation.share, self._divided.get(name)
+            if before is not None and abs(capacity - before) <= _MOVED * before:
+                capacity = before
+            divided[name] = capacity
+            allocations.append(self._told(allocation, granted, state.resource.unit, capacity))
+        if divided != self._divided:
+            self._divided = divided
+        return Decision(self.name, tuple(allocations), decision.interval, self._divided)
 
-    def _told(self, allocation: Allocation, text: str) -> Allocation:
-        """The allocation with `text` before its reason; the same object while it is the same."""
+    def _told(
+        self, allocation: Allocation, granted: Mapping[str, float], unit: str, capacity: float
+    ) -> Allocation:
+        """The allocation with who holds what before its reason; the same while they are."""
         known = self._texts.get(allocation.resource)
-        if known is not None and known[0] is allocation and known[1] is text:
+        if known is not None and known[0] is allocation and known[1] is granted:
             return known[2]
+        text = "one share, no component asks"
+        if granted:
+            shares = ", ".join(f"{name} {amount:.4g}" for name, amount in granted.items())
+            text = f"{capacity:.4g} {unit} of {allocation.resource} divided: {shares}"
         told = allocation._replace(reason=f"{text}; {allocation.reason}")
-        self._texts[allocation.resource] = (allocation, text, told)
+        self._texts[allocation.resource] = (allocation, granted, told)
         return told
-
-
-def _paired(observation: Observation, decision: Decision) -> list[tuple[LimitState, Allocation]]:
-    by_name = {allocation.resource: allocation for allocation in decision.allocations}
-    return [
-        (state, by_name[state.resource.name])
-        for state in observation.limits
-        if state.resource.name in by_name
-    ]

@@ -1,0 +1,93 @@
+"""The thread that keeps a book in step with its ledger, off the tick.
+
+It sleeps until somebody asks for something, another process changes the ledger or a callback has
+come back, and looks at a shared ledger every 0.1 s whatever it is told. Errors of the ledger stop
+nothing: grants stay as they are, and it tries again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from amptalk.model.errors import LedgerError
+from amptalk.model.resource import BUILT_IN
+from amptalk.model.sample import Sample
+from amptalk.sharing.book import POLL_SECONDS, ComponentBook
+
+UNSETTLED_SECONDS = 0.01
+"""Between looks at what was measured, while a shrink is to be confirmed."""
+IDLE_SECONDS = 1.0
+"""Between looks where nobody else shares."""
+_FAULT_SECONDS = 1.0
+
+
+class Synchroniser:
+    """Runs `book.sync` where the book belongs to a manager that runs."""
+
+    def __init__(
+        self,
+        book: ComponentBook,
+        measure: Callable[[str, Sample], float],
+        told: Callable[[str], object],
+    ) -> None:
+        """`measure` reads the use of a resource now; `told` hears once of each fault."""
+        self.book = book
+        self._measure = measure
+        self._told = told
+        self._sample: Sample | None = None
+        self._thread: threading.Thread | None = None
+        self._running = False
+        self.fault = ""
+        """Why the ledger cannot be followed; empty while it can."""
+        book.follow = self.follow
+
+    def follow(self, sample: Sample) -> None:
+        """Take the newest sample; the first one starts the thread."""
+        self._sample = sample
+        if self._thread is None:
+            self._running = True
+            self._thread = threading.Thread(target=self._run, name="amptalk-sharing", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; grants stay as they are."""
+        thread, self._thread = self._thread, None
+        self._running = False
+        if thread is not None:
+            self.book.ledger.wake()
+            thread.join(2.0 * IDLE_SECONDS)
+
+    def forget(self) -> None:
+        """Become inert in a fork's child."""
+        self._thread = None
+        self._running = False
+        self.book.follow = lambda _sample: None
+        self.book.freeze()
+
+    def _run(self) -> None:
+        ledger = self.book.ledger
+        calm = POLL_SECONDS if ledger.shared else IDLE_SECONDS
+        while self._running:
+            pause = calm
+            try:
+                if not self.book.sync(time.monotonic(), self._used):
+                    pause = UNSETTLED_SECONDS
+                self.fault = ""
+            except LedgerError as error:
+                pause = _FAULT_SECONDS
+                if str(error) != self.fault:
+                    self.fault = str(error)
+                    self._told(self.fault)
+            ledger.wait(pause)
+
+    def _used(self, resource: str) -> float:
+        sample = self._sample
+        assert sample is not None  # noqa: S101 - the thread starts with the first one
+        return self._measure(resource, sample)
+
+
+def of_sample(resource: str, sample: Sample) -> float:
+    """What the newest sample says is used."""
+    return float(sample[BUILT_IN[resource].field])
