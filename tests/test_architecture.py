@@ -30,13 +30,14 @@ ALLOWED: dict[str, set[str]] = {
     "strategies": {"model", "forecast", "sharing"},
     "actuators": {"model", "clock", "limits", "sensors"},
     "telemetry": {"model", "history"},
+    "appeals": {"model", "sensors", "strategies"},
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits"},
     "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
     "cooperation": {"model", "config", "sensors", "sharing", "history"},
     "manager": {
         "model", "clock", "config", "loop", "block", "registry", "sensors", "history", "limits",
-        "strategies", "actuators", "sharing", "telemetry", "engine", "signals",
+        "strategies", "actuators", "sharing", "telemetry", "engine", "signals", "appeals",
         "recommendations", "cooperation",
     },
     "simulation": {
@@ -45,9 +46,13 @@ ALLOWED: dict[str, set[str]] = {
     },
     "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
+    "run": {
+        "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",
+        "telemetry", "engine",
+    },
     "cli": {
         "model", "sharing", "clock", "config", "sensors", "limits", "actuators", "manager",
-        "simulation", "demo",
+        "simulation", "demo", "run",
     },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.sample import Sample
 
 if TYPE_CHECKING:
     import os
+
+    from amptalk.model.sample import Sample
 
 SCOPES = ("application", "container", "device")
 HANDLINGS = ("observe", "degrade", "enforce")
