@@ -28,7 +28,9 @@ _REFUSED_SECONDS = 2.0
 """After a refused load the next one is tried so much later."""
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """A request as the service was told of it."""
+
     number: int
     size: float
     deadline: float
@@ -39,11 +41,11 @@ class Queue:
     """Requests that wait for one model."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[Asked] = deque()
         self._changed = threading.Condition()
         self.closed = False
 
-    def put(self, asked: _Asked) -> None:
+    def put(self, asked: Asked) -> None:
         """Append one."""
         with self._changed:
             self._waiting.append(asked)
@@ -61,12 +63,12 @@ class Queue:
             self._changed.wait_for(lambda: self._waiting or self.closed, timeout)
             return 0 if self.closed else len(self._waiting)
 
-    def take(self, most: int) -> list[_Asked]:
+    def take(self, most: int) -> list[Asked]:
         """Take the oldest ones."""
         with self._changed:
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
-    def drop_hopeless(self, seconds: float) -> list[_Asked]:
+    def drop_hopeless(self, seconds: float) -> list[Asked]:
         """Take those whose answer, `seconds` from now, would come too late."""
         line = time.monotonic() + seconds
         with self._changed:
@@ -206,7 +208,7 @@ def _read(service: Service) -> None:
         if line == "stop\n":
             break
         model, number, size, deadline = line.split()
-        service.queues[model].put(_Asked(int(number), float(size), float(deadline)))
+        service.queues[model].put(Asked(int(number), float(size), float(deadline)))
     service.close()
 
 

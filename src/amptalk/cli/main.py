@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from amptalk import __version__
-from amptalk.cli import doctor, record, replay, restore, watch
+from amptalk.cli import doctor, record, replay, restore, shares, watch
 from amptalk.demo import main as demo
 from amptalk.model.errors import AmptalkError
 
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         ("doctor", doctor, "what can be measured here, and what the rest needs"),
         ("record", record, "keep this device's sensor files over time, to replay or report it"),
         ("replay", replay, "run the library on a recorded device"),
+        ("shares", shares, "who holds what of the budget that programs share"),
         ("restore", restore, "undo limits of the kernel that a killed program left behind"),
     ):
         verb = verbs.add_parser(name, help=text, description=text)
