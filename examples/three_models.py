@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,8 @@ def main() -> None:
             ]
     except GroupError as error:
         raise SystemExit(f"no trial: {error}") from error
+    except asyncio.CancelledError:
+        raise SystemExit("stopped; everything is undone") from None
     text = (
         f"# Three models on one budget\n\n{_QUICK if options.quick else ''}"
         f"Measured on {time.strftime('%Y-%m-%d %H:%M', began)} UTC by `python "
@@ -73,6 +76,10 @@ _QUICK = "**A quick run: it shows that everything runs, its figures mean nothing
 
 
 async def _run(arm: Arm, seconds: float, seed: int) -> dict[str, Any]:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):  # then, too, everything is undone
+        loop.add_signal_handler(number, task.cancel)
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a tmpfs
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = await run_arm(arm, requests_of(seconds, seed), Path(place))

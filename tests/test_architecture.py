@@ -45,9 +45,13 @@ ALLOWED: dict[str, set[str]] = {
     },
     "create": {"model", "clock", "limits", "manager"},
     "demo": {"model", "limits", "manager"},
+    "run": {
+        "model", "clock", "config", "sensors", "history", "limits", "strategies", "actuators",
+        "telemetry", "engine",
+    },
     "cli": {
         "model", "sharing", "clock", "config", "sensors", "limits", "actuators", "manager",
-        "simulation", "demo",
+        "simulation", "demo", "run",
     },
 }  # fmt: skip
 """Room or module to the rooms it may import, besides itself."""

@@ -1,9 +1,9 @@
 """The arms: ways to run the same service, and how each is started and watched.
 
 All are started again 0.1 s after they ended. `settings` of an arm are what is searched:
-of a static batch its size, of earlyoom its two thresholds, of drain and restart where it
-begins, of ours the sampling interval and whether a knob paces the batch
-beside admission.
+of a static batch how many requests or which total of their sizes, of earlyoom its two
+thresholds, of drain and restart where it begins, of ours the sampling interval and whether a
+knob paces the batch beside admission.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ ALL = (CEILING, CEILING_AGAIN, *RIVALS, *OURS)
 SEARCHED: Mapping[str, tuple[dict[str, Any], ...]] = {
     EARLYOOM: ({"thresholds": "10,5"}, {"thresholds": "5,3"}, {"thresholds": "3,1"}),
     DRAIN: ({"at": 0.75}, {"at": 0.85}, {"at": 0.92}),
-    STATIC: tuple({"batch": size} for size in (2, 3, 4, 5, 6, 8, 12)),
+    STATIC: (
+        *({"batch": size} for size in (3, 4, 5, 6, 8, 12)),
+        *({"total": size} for size in (3.0, 4.0, 5.0, 6.0, 8.0, 12.0)),
+    ),
     **{
         name: tuple({"interval": every, "knob": knob} for every in (0.1, 0.25) for knob in (0, 1))
         for name in OURS
@@ -59,7 +62,10 @@ class Arm(NamedTuple):
         """What the service is told of how to decide; `learned` is its file across restarts."""
         if self.kind in OURS:
             return {"strategy": self.kind, "learned": str(learned), **self.settings}
-        return {"batch": self.settings.get("batch", LARGEST_BATCH)}
+        return {
+            "batch": self.settings.get("batch", LARGEST_BATCH),
+            "total": self.settings.get("total", float("inf")),
+        }
 
     def drains_at(self, scenario: Scenario) -> float:
         """MB at which the service is asked to end; `inf` for never."""

@@ -1,4 +1,4 @@
-"""Who says how large a batch may be and whether the second model may be loaded.
+"""Who says how much a batch may hold and whether the second model may be loaded.
 
 `Fixed` says always the same, `Managed` is what an application does with this library. The
 service in `process` is the same for both.
@@ -7,8 +7,9 @@ service in `process` is the same for both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from benchmarks.serving.scenarios import LARGEST_BATCH, Scenario
@@ -31,12 +32,20 @@ class Levers(NamedTuple):
     """Answer what runs, then end; whoever watches the service starts it again."""
 
 
+class Room(NamedTuple):
+    """What a batch may hold at most; always one request."""
+
+    most: int
+    total: float
+    """Of the sizes of its requests."""
+
+
 class Control(Protocol):
     """Decides for a service. Used by its threads."""
 
     @contextmanager
-    def batch(self, model: str, most: int) -> Iterator[int]:
-        """Hold a batch of the size that it yields, at most `most`."""
+    def batch(self, model: str, sizes: Sequence[float]) -> Iterator[Room]:
+        """Hold a batch of some of the first requests that wait, of these sizes."""
 
     @contextmanager
     def loading(self) -> Iterator[bool]:
@@ -49,13 +58,13 @@ class Control(Protocol):
 class Fixed:
     """A batch as large as configured, every load allowed."""
 
-    def __init__(self, largest: int) -> None:
-        self._largest = largest
+    def __init__(self, room: Room) -> None:
+        self._room = room
 
     @contextmanager
-    def batch(self, model: str, most: int) -> Iterator[int]:  # noqa: ARG002
+    def batch(self, model: str, sizes: Sequence[float]) -> Iterator[Room]:  # noqa: ARG002
         """As configured."""
-        yield min(most, self._largest)
+        yield self._room
 
     @contextmanager
     def loading(self) -> Iterator[bool]:
@@ -96,12 +105,12 @@ class Managed:
         manager.start_monitoring()
 
     @contextmanager
-    def batch(self, model: str, most: int) -> Iterator[int]:
+    def batch(self, model: str, sizes: Sequence[float]) -> Iterator[Room]:
         """No more than the knob says and than there is room for, as learned from batches."""
-        if self._knob is not None:
-            most = min(most, int(self._knob.value))
-        with self._manager.admit(f"batch {model}", size=(1, max(1, most))) as admitted:
-            yield int(admitted.size)
+        count = len(sizes) if self._knob is None else min(len(sizes), int(self._knob.value))
+        totals = list(accumulate(sizes[:count]))
+        with self._manager.admit(f"batch {model}", size=totals) as admitted:
+            yield Room(count, admitted.size)
 
     @contextmanager
     def loading(self) -> Iterator[bool]:

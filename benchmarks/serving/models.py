@@ -35,8 +35,8 @@ class Model(Protocol):
     def run(self, sizes: Sequence[float]) -> None:
         """Answer a batch."""
 
-    def seconds(self, count: int) -> float:
-        """How long a batch takes, roughly: for the drop of hopeless requests."""
+    def seconds(self, total: float) -> float:
+        """How long a batch of such sizes takes, roughly: for the drop of hopeless requests."""
 
 
 class ArrayModel:
@@ -69,9 +69,9 @@ class ArrayModel:
             work[0] = (self._matrix @ self._matrix)[0, 0] > 0
         time.sleep(BATCH_SECONDS + UNIT_SECONDS * sum(sizes))
 
-    def seconds(self, count: int) -> float:
-        """As `run` takes for requests of mean size."""
-        return BATCH_SECONDS + UNIT_SECONDS * count
+    def seconds(self, total: float) -> float:
+        """As `run` takes."""
+        return BATCH_SECONDS + UNIT_SECONDS * total
 
 
 class TextModel:
@@ -101,12 +101,12 @@ class TextModel:
         """Read a line for each request, the longer the larger it is."""
         begun = time.monotonic()
         self._reader.text_rec([_line(size) for size in sizes])
-        each = (time.monotonic() - begun) / len(sizes)
+        each = (time.monotonic() - begun) / sum(sizes)
         self._seconds += 0.2 * (each - self._seconds)
 
-    def seconds(self, count: int) -> float:
+    def seconds(self, total: float) -> float:
         """As seen so far."""
-        return self._seconds * count
+        return self._seconds * total
 
 
 def touched(megabytes: float) -> Any:

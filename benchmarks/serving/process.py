@@ -10,15 +10,17 @@ wait stay unanswered, and their clients ask again.
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
-from benchmarks.serving.control import Control, Fixed, Levers, Managed
+from benchmarks.serving.control import Control, Fixed, Levers, Managed, Room
 from benchmarks.serving.models import ArrayModel, Model, second_model, touched
 from benchmarks.serving.requests import FIRST, SECOND
 from benchmarks.serving.scenarios import BY_NAME, IDLE_UNLOAD, LARGEST_BATCH
@@ -63,10 +65,22 @@ class Queue:
             self._changed.wait_for(lambda: self._waiting or self.closed, timeout)
             return 0 if self.closed else len(self._waiting)
 
-    def take(self, most: int) -> list[Asked]:
-        """Take the oldest ones."""
+    def sizes(self, most: int) -> list[float]:
+        """Of the oldest ones."""
         with self._changed:
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            return [asked.size for asked in islice(self._waiting, most)]
+
+    def take(self, room: Room) -> list[Asked]:
+        """Take the oldest ones for which there is room, one at least."""
+        taken: list[Asked] = []
+        left = room.total * (1.0 + 1e-9)
+        with self._changed:
+            while self._waiting and len(taken) < room.most:
+                left -= self._waiting[0].size
+                if taken and left < 0.0:
+                    break
+                taken.append(self._waiting.popleft())
+        return taken
 
     def drop_hopeless(self, seconds: float) -> list[Asked]:
         """Take those whose answer, `seconds` from now, would come too late."""
@@ -96,7 +110,7 @@ class Service:
         self._control: Control = (
             Managed(scenario, settings, levers)
             if "strategy" in settings
-            else Fixed(settings["batch"])
+            else Fixed(Room(settings["batch"], settings["total"]))
         )
         self._saying = threading.Lock()
 
@@ -149,16 +163,18 @@ class Service:
                     self._drop_second()
                 continue
             if name == SECOND and not self._second_ready():
-                for asked in queue.take(waiting):
+                for asked in queue.take(Room(waiting, math.inf)):
                     self.say(f"drop {asked.number}")
                 continue
             self._serve_batch(queue, name, model, min(waiting, largest))
 
     def _serve_batch(self, queue: Queue, name: str, model: Model, most: int) -> None:
-        with self._control.batch(name, most) as size:
-            for asked in queue.drop_hopeless(model.seconds(size)):
+        sizes = queue.sizes(most)
+        with self._control.batch(name, sizes) as room:
+            total = min(room.total, math.fsum(sizes[: room.most]))
+            for asked in queue.drop_hopeless(model.seconds(total)):
                 self.say(f"drop {asked.number}")
-            batch = queue.take(size)
+            batch = queue.take(room)
             if not batch:
                 return
             if name == SECOND:

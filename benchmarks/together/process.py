@@ -11,12 +11,14 @@ asked for. Without, every batch is as large as `batch` says and what is loaded s
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
 from typing import Any
 
 from amptalk import Request, ResourceManager, create_resource_manager
+from benchmarks.serving.control import Room
 from benchmarks.serving.process import Asked, Queue
 from benchmarks.together.models import SIZES, Model, Size, make
 
@@ -115,7 +117,7 @@ class Service:
                 say(f"drop {late.number}")
             count = self._control.batch(waiting) if waiting else 0
             if count:
-                self._answer(self._queue.take(count))
+                self._answer(self._queue.take(Room(count, math.inf)))
                 rested = False
             elif waiting:
                 time.sleep(0.02)  # its share is on its way

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amptalk.model.errors import ConfigurationError
-from amptalk.model.sample import Sample
+
+if TYPE_CHECKING:
+    from amptalk.model.sample import Sample
 
 SCOPES = ("application", "container", "device")
 HANDLINGS = ("observe", "degrade", "enforce")

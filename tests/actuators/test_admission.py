@@ -528,11 +528,30 @@ def test_when_only_observing_work_has_its_largest_size() -> None:
         assert admitted.size == 8
 
 
+def test_work_of_listed_sizes_has_the_largest_that_fits(gate: AdmissionGate) -> None:
+    tick(gate, memory=100.0)
+    with gate.admit("batch", size=[0.7, 2.2, 4.9]) as first:
+        assert first.size == 0.7  # nothing is known yet
+    with made(enabled=False).admit("batch", size=[0.7, 2.2, 4.9]) as watched:
+        assert watched.size == 4.9
+
+
 @pytest.mark.parametrize(
-    "options", [{"size": (8, 2)}, {"size": (1.5, 2)}, {"size": (1, 4), "memory_mb": 10}]
+    ("options", "told"),
+    [
+        ({"size": (8, 2)}, "two whole numbers, the least first"),
+        ({"size": (1.5, 2)}, "two whole numbers, the least first"),
+        ({"size": (1, 2, 3)}, "two whole numbers, the least first"),
+        ({"size": (1, 4), "memory_mb": 10}, "leave out memory"),
+        ({"size": [1.5, 4], "memory_mb": 10}, "leave out memory"),
+        ({"size": [2.0, 2.0]}, "the least first"),
+        ({"size": [4.0, 2.0]}, "the least first"),
+        ({"size": []}, "above 0"),
+        ({"size": [0.0, 2.0]}, "above 0"),
+    ],
 )
-def test_a_range_of_sizes_is_two_whole_numbers_and_learned(
-    gate: AdmissionGate, options: dict[str, Any]
+def test_several_sizes_are_in_order_above_0_and_learned(
+    gate: AdmissionGate, options: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match="whole numbers, the least first"):
+    with pytest.raises(ConfigurationError, match=told):
         gate.admit("batch", **options)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue
-from amptalk.actuators.admission_request import Choice, Request, Status
+from amptalk.actuators.admission_request import Larger, Request, Status
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
@@ -239,8 +239,8 @@ def test_what_does_not_fit_though_nothing_runs_lets_others_pass_and_is_first_aga
 def flexible(made: AdmissionQueue, *, known: bool = True) -> Request:
     """Work of size 1 to 4 that takes 100 MB for each."""
     amounts = {size: {"memory": 100.0 * size} if known else {} for size in range(1, 5)}
-    choices = tuple(Choice(float(size), amounts[size]) for size in (4, 3, 2))
-    request = Request("batch", amounts[1], frozenset({"memory"}), 1.0, choices if known else ())
+    larger = Larger((2.0, 3.0, 4.0), lambda size: amounts[int(size)])
+    request = Request("batch", amounts[1], frozenset({"memory"}), 1.0, larger if known else None)
     made.enter(request)
     made.advance(0.0)
     return request

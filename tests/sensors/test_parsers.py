@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amptalk.sensors import cgroups, files, group_cpu, group_memory, procstat, swapping
+from amptalk.sensors import cgroups, files, group_memory, procstat, swapping
+from amptalk.sensors import quota as quotas
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.gpu import fdinfo, jetson, places, reading
 from amptalk.sensors.power import ina3221, meter, rapl
@@ -93,8 +94,8 @@ def children(at: Place, data: bytes) -> float:
 def quota(at: Place, data: bytes) -> float:
     for name in ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"):
         at.put(name, data)
-    first = group_cpu._quota(1, str(at.root))[0]
-    return min(first, group_cpu._quota(2, str(at.root))[0])
+    first = quotas._quota(1, str(at.root))[0]
+    return min(first, quotas._quota(2, str(at.root))[0])
 
 
 def swapped(_at: Place, data: bytes) -> float:
@@ -194,5 +195,5 @@ def test_a_quota_comes_back(quota_us: int, period: int) -> None:
         at.put("cpu.max", f"{quota_us} {period}\n".encode())
         at.put("cpu.cfs_quota_us", f"{quota_us}\n".encode())
         at.put("cpu.cfs_period_us", f"{period}\n".encode())
-        assert group_cpu._quota(2, str(at.root))[0] == quota_us / period
-        assert group_cpu._quota(1, str(at.root))[0] == quota_us / period
+        assert quotas._quota(2, str(at.root))[0] == quota_us / period
+        assert quotas._quota(1, str(at.root))[0] == quota_us / period

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from amptalk.actuators.admission_demand import Work, of_running, of_waiting
 from amptalk.actuators.admission_permit import Admission, sizes_of
-from amptalk.actuators.admission_request import Choice, Request, Status
+from amptalk.actuators.admission_request import Larger, Request, Status
 from amptalk.actuators.amounts import amount, amounts, label
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.waiting import WaitingRoom, holder
@@ -86,7 +87,7 @@ class AdmissionGate:
         self,
         job: str | None = None,
         *,
-        size: float | tuple[float, float] | None = None,
+        size: float | tuple[float, float] | list[float] | None = None,
         memory_mb: float | None = None,
         gpu_memory_mb: float | None = None,
         cpu_percent: float | None = None,
@@ -99,7 +100,9 @@ class AdmissionGate:
         take, at its `size` when that is declared (any number above 0 that grows with the
         work, such as seconds of audio); unknown work is admitted by level alone.
         `size=(least, most)` is work that can be done in any whole size between, such as a
-        batch: `admitted.size` is the largest of them for which there is room, and the least
+        batch of so many, and `size=[2.5, 4.0, 7.2]` work of any of these sizes, such as the
+        seconds of the first, the first two, the first three recordings that wait:
+        `admitted.size` is the largest for which there is room, and the least
         until it is known what the job takes. `timeout` is in seconds.
 
         Raises `ConfigurationError` for amounts out of range and
@@ -190,11 +193,10 @@ class AdmissionGate:
         size = sizes[0] if self._enabled else sizes[-1]
         learned = self._jobs.reserves(job, size) if job is not None else {}
         unsaid = frozenset(learned.keys() - amounts)
-        choices: tuple[Choice, ...] = ()
+        larger = None
         if job is not None and len(sizes) > 1 and learned and self._enabled:
-            larger = reversed(sizes[1:])
-            choices = tuple([Choice(one, self._jobs.reserves(job, one)) for one in larger])
-        request = Request(job, {**learned, **amounts}, unsaid, size, choices)
+            larger = Larger(sizes[1:], partial(self._jobs.reserves, job))
+        request = Request(job, {**learned, **amounts}, unsaid, size, larger)
         if self._enabled:
             self._hold(request)
         self.room.enter(request, forced=not self._enabled)

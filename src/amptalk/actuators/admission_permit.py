@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from amptalk.actuators.admission_request import Request, Status
@@ -34,7 +35,7 @@ class Admission:
         self._gate = gate
         self._sizes = sizes
         self.size = sizes[0]
-        """Of the work, as declared or, of a range, as admitted; `nan` when it was not declared."""
+        """Of the work, as declared or, of several, as admitted; `nan` when it was not declared."""
         self._job = job
         self._amounts = amounts
         self._timeout = timeout
@@ -66,7 +67,9 @@ class Admission:
 
 
 def sizes_of(
-    size: float | tuple[float, float] | None, job: str | None, asked: Mapping[str, float]
+    size: float | tuple[float, float] | list[float] | None,
+    job: str | None,
+    asked: Mapping[str, float],
 ) -> tuple[float, ...]:
     """Check a declared size and return all that the work may have, the least first.
 
@@ -74,22 +77,36 @@ def sizes_of(
     """
     if size is None:
         return (math.nan,)
-    ends = size if isinstance(size, tuple) else (size, size)
-    if len(ends) != 2:
-        raise ConfigurationError(f"size={size!r}: give one number, or the least and the most")
-    least, most = (amount("size", end) for end in ends)
-    if least == 0.0 or job is None:
+    given = size if isinstance(size, (tuple, list)) else [size]
+    sizes = tuple([amount("size", one) for one in given])
+    if not sizes or sizes[0] == 0.0 or job is None:
         raise ConfigurationError(
             f"size={size!r} of job {job!r}: a size is above 0 and needs the job's name to be "
             "learned from"
         )
+    if asked and len(sizes) > 1:
+        raise ConfigurationError(
+            f"size={size!r} of job {job!r}: what work of several sizes takes is learned: leave "
+            f"out {', '.join(asked)}"
+        )
+    if isinstance(given, tuple):
+        return _between(size, job, sizes)
+    if any(one >= other for one, other in pairwise(sizes)):
+        raise ConfigurationError(
+            f"size={size!r} of job {job!r}: list the sizes that it may have, the least first"
+        )
+    return sizes
+
+
+def _between(size: object, job: str, ends: tuple[float, ...]) -> tuple[float, ...]:
+    """All sizes of a range, or so many of them, evenly."""
+    if len(ends) != 2 or ends[1] < ends[0] or ends[0] % 1.0 or ends[1] % 1.0:
+        raise ConfigurationError(
+            f"size={size!r} of job {job!r}: a range is two whole numbers, the least first"
+        )
+    least, most = ends
     if least == most:
         return (least,)
-    if most < least or least % 1.0 or most % 1.0 or asked:
-        raise ConfigurationError(
-            f"size={size!r} of job {job!r}: a range is two whole numbers, the least first, and "
-            f"what it takes is learned: leave out {', '.join(asked) or 'fractions'}"
-        )
     step = max(1.0, (most - least) / (MOST_SIZES - 1))
     count = math.ceil((most - least) / step)
     return (*(least + float(int(step * n)) for n in range(count)), most)

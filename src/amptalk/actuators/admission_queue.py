@@ -165,14 +165,12 @@ class AdmissionQueue:
 
     def _choose(self, request: Request, now: float) -> None:
         """Take the largest size that fits and leaves some free, if it may have several."""
-        if not request.choices:
+        if request.larger is None:
             return
         self._flexible[request.job] = now, request
-        for choice in request.choices:
-            known = [(self._ledgers.get(name), amount) for name, amount in choice.amounts.items()]
-            if all(ledger is None or ledger.spares(amount) for ledger, amount in known):
-                request.size, request.amounts = choice.size, choice.amounts
-                return
+        choice = request.larger.largest(self._spares)
+        if choice is not None:
+            request.size, request.amounts = choice.size, choice.amounts
 
     def obstacle(self, request: Request, now: float) -> str:
         """Why a request may not start; empty when it may."""
@@ -198,7 +196,7 @@ class AdmissionQueue:
 
     def too_high(self, request: Request) -> str:
         """Which level keeps a request from starting; empty when none does."""
-        if request.choices and request.amounts:
+        if request.larger is not None and request.amounts:
             return ""
         highest = Level.ELEVATED if self._running else Level.CRITICAL
         uses_holds = any(self._is_hold(name) for name in request.amounts)
@@ -237,9 +235,11 @@ class AdmissionQueue:
         """How far the newest work of flexible size had to be smaller than it wanted to be."""
         found = NOT_SHRUNK
         for then, request in self._flexible.values():
-            wanted = request.choices[0]
+            if request.larger is None or resource not in request.amounts or now - then >= _LATELY:
+                continue
+            wanted = request.larger.wanted
             share = 1.0 - request.size / wanted.size
-            if share > found.share and resource in request.amounts and now - then < _LATELY:
+            if share > found.share:
                 found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
         return found
 
@@ -286,6 +286,11 @@ class AdmissionQueue:
                 most = min(most, held.climbed - request.climbed.get(name, -math.inf))
             taken += most
         return taken
+
+    def _spares(self, amounts: Mapping[str, float]) -> bool:
+        """Whether there is room for so much and some is left free."""
+        known = [(self._ledgers.get(name), amount) for name, amount in amounts.items()]
+        return all(ledger is None or ledger.spares(amount) for ledger, amount in known)
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -25,6 +25,39 @@ class Choice(NamedTuple):
     amounts: dict[str, float]
 
 
+class Larger:
+    """Larger sizes that work may start with as well; what they take is worked out when asked."""
+
+    __slots__ = ("_amounts", "_sizes", "wanted")
+
+    def __init__(
+        self, sizes: Sequence[float], amounts: Callable[[float], dict[str, float]]
+    ) -> None:
+        self._sizes = sizes
+        """The least first, at least one."""
+        self._amounts = amounts
+        self.wanted = self._choice(-1)
+        """The largest."""
+
+    def largest(self, fits: Callable[[dict[str, float]], bool]) -> Choice | None:
+        """The largest whose amounts fit, taking it that more work takes no less; `None` if none."""
+        if fits(self.wanted.amounts):
+            return self.wanted
+        found, first, end = None, 0, len(self._sizes) - 1
+        while first < end:
+            middle = (first + end) // 2
+            choice = self._choice(middle)
+            if fits(choice.amounts):
+                found, first = choice, middle + 1
+            else:
+                end = middle
+        return found
+
+    def _choice(self, place: int) -> Choice:
+        size = self._sizes[place]
+        return Choice(size, self._amounts(size))
+
+
 class Shrunk(NamedTuple):
     """How much less work of flexible size was let in than wanted to be."""
 
@@ -41,7 +74,7 @@ class Request:
     """One piece of work that wants to start."""
 
     __slots__ = (
-        "amounts", "choices", "climbed", "job", "key", "learned", "least", "loop", "size",
+        "amounts", "climbed", "job", "key", "larger", "learned", "least", "loop", "size",
         "started", "status", "waited", "wake",
     )  # fmt: skip
 
@@ -51,7 +84,7 @@ class Request:
         amounts: dict[str, float],
         learned: frozenset[str] = frozenset(),
         size: float = math.nan,
-        choices: tuple[Choice, ...] = (),
+        larger: Larger | None = None,
     ) -> None:
         self.job = job
         self.size = size
@@ -60,8 +93,8 @@ class Request:
         """By resource, in its unit; `least` are those of the least size that it may have."""
         self.learned = learned
         """Resources whose amount was learned: too much of it does not stop a lone job."""
-        self.choices = choices
-        """Larger sizes that it may start with as well, the largest first."""
+        self.larger = larger
+        """Larger sizes that it may start with as well, if there are any."""
         self.climbed: Mapping[str, float] = {}
         """By resource, how far the application had climbed when it began; see `Held`."""
         self.status = Status.GONE

@@ -20,12 +20,12 @@ from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.journal import Journal
 from amptalk.actuators.journal.restore import Restored, restore
 from amptalk.actuators.journal.undo import State
-from amptalk.actuators.kernel.contract import GroupStep, Hold
+from amptalk.actuators.kernel.contract import FOLLOWED, GroupStep, Hold, asked
 from amptalk.actuators.kernel.cpu import CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
-from amptalk.actuators.kernel.standing import FOLLOWED, StandingLimits, asked, share_of
+from amptalk.actuators.kernel.standing import StandingLimits, share_of
 from amptalk.actuators.kernel.victims import Children
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport

@@ -2,44 +2,60 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from amptalk import __version__
-from amptalk.cli import doctor, record, replay, restore, shares, watch
-from amptalk.demo import main as demo
 from amptalk.model.errors import AmptalkError
 
+if TYPE_CHECKING:
+    import argparse
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of every verb."""
+
+VERBS = {
+    "demo": ("demo.main", "real load, with and without handling, compared"),
+    "run": ("cli.run", "run a program under limits"),
+    "watch": ("cli.watch", "print samples as they are taken"),
+    "doctor": ("cli.doctor", "what can be measured here, and what the rest needs"),
+    "record": ("cli.record", "keep this device's sensor files over time, to replay or report it"),
+    "replay": ("cli.replay", "run the library on a recorded device"),
+    "shares": ("cli.shares", "who holds what of the budget that programs share"),
+    "restore": ("cli.restore", "undo limits of the kernel that a killed program left behind"),
+}
+"""Each verb's module and what it does. A verb is imported when it is the one that is used."""
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The command line of every verb, or with the arguments of one alone."""
+    import argparse
+
     whole = argparse.ArgumentParser(
         prog="amptalk",
         description="Keep AI applications alive on edge devices: see, hold limits, say why.",
     )
     whole.add_argument("--version", action="version", version=f"amptalk {__version__}")
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, module, text in (
-        ("demo", demo, "real load, with and without handling, compared"),
-        ("watch", watch, "print samples as they are taken"),
-        ("doctor", doctor, "what can be measured here, and what the rest needs"),
-        ("record", record, "keep this device's sensor files over time, to replay or report it"),
-        ("replay", replay, "run the library on a recorded device"),
-        ("shares", shares, "who holds what of the budget that programs share"),
-        ("restore", restore, "undo limits of the kernel that a killed program left behind"),
-    ):
+    for name, (home, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        if name != "run" and only in {None, name}:
+            module = import_module(f"amptalk.{home}")
+            module.add_arguments(verb)
+            verb.set_defaults(run=module.run)
     return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status (2 for bad input, 130 when interrupted)."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if given[:1] == ["run"]:
+            from amptalk.cli import run
+
+            return run.main(given[1:])
+        options = parser(given[0] if given and given[0] in VERBS else None).parse_args(given)
         return int(options.run(options))
     except AmptalkError as error:
         sys.stderr.write(f"amptalk: {error}\n")

@@ -48,13 +48,15 @@ class Application(Source):
     fields = (*FROM_STATM, *FROM_ROLLUP, *FROM_SWAP, *_TICK, *_CPU, *_FAULTS)
 
     def __init__(
-        self, roots: Roots, notes: Notes, clock: Clock, pid: int, space: SwapSpace
-    ) -> None:
+        self, roots: Roots, notes: Notes, clock: Clock, pid: int, space: SwapSpace,
+        *, children_only: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(notes)
         self._roots = roots
         self._space = space
         self._clock = clock
         self._pid = pid
+        self._children_only = children_only
         self._tree: ProcessTree | None = None
         self._excluded: frozenset[int] = frozenset()
         self._start(clock.monotonic())
@@ -65,7 +67,7 @@ class Application(Source):
         self._cores = self._percent = self._faults_s = NAN
         self._renewed = now
         try:
-            self._tree = ProcessTree(self._roots, self._pid)
+            self._tree = ProcessTree(self._roots, self._pid, children_only=self._children_only)
         except SensorFault as fault:
             self.lose(fault)
             return

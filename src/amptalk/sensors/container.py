@@ -16,13 +16,13 @@ from amptalk.sensors.cgroups import Group, NoGroup, find_group, membership
 from amptalk.sensors.files import SensorFault
 from amptalk.sensors.group_cpu import GroupCpu
 from amptalk.sensors.group_memory import GroupMemory
+from amptalk.sensors.quota import QUOTA_FILES
 from amptalk.sensors.report import NAN, Notes, SourceInfo
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.swapspace import SwapSpace
 
 _MEMORY_FILES = ("memory.usage_in_bytes", "memory.current")
 _USAGE_FILES = ("cpuacct.usage", "cpu.stat")
-_QUOTA_FILES = ("cpu.cfs_quota_us", "cpu.max")
 
 
 class Container:
@@ -95,7 +95,7 @@ class Container:
             self.cpu.leave(fault)
             return
         try:
-            quota = self._find("cpu", _QUOTA_FILES)
+            quota = self._find("cpu", QUOTA_FILES)
         except NoGroup:
             quota = None
         except SensorFault as fault:

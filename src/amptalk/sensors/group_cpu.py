@@ -9,7 +9,6 @@ and scheduler/sched-bwc.rst (`cpu.cfs_quota_us`, `cpu.stat`).
 
 from __future__ import annotations
 
-import errno
 from math import inf, isnan
 
 from amptalk.clock import Clock
@@ -19,15 +18,11 @@ from amptalk.sensors.files import (
     KeptFile,
     SensorFault,
     entry,
-    garbled,
-    is_number,
-    read_number,
-    read_text,
     whole_number,
 )
+from amptalk.sensors.quota import UNLIMITED, tightest_quota
 from amptalk.sensors.report import HISTORY, NAN, Notes, Source
 
-_UNLIMITED = Limit(inf, "no CPU quota")
 _UNKNOWN = Limit(NAN, "the CPU quota has not been read yet")
 _RATES = ("container.cpu_percent", "container.cpu_cores")
 _THROTTLED = ("container.throttled_percent",)
@@ -76,7 +71,7 @@ class GroupCpu(Source):
     def _lose_quota(self, fault: SensorFault) -> None:
         """Keep the quota as last read, since it changes seldom: it still bounds."""
         if isinstance(fault, NoGroup):
-            self.limit = _UNLIMITED
+            self.limit = UNLIMITED
         elif isnan(self.limit.amount):
             self.limit = _UNKNOWN._replace(reason=fault.reason)
         self.lose(fault)
@@ -91,19 +86,13 @@ class GroupCpu(Source):
             return
         if self.lost:
             self._gain()
-        limit, holding = _UNLIMITED, ""
-        group = self.group
-        for version, folder in _with_ancestors(group):
-            try:
-                cores, path = _quota(version, folder)
-            except SensorFault as fault:
-                if fault.number == errno.ENOENT:
-                    continue  # the controller is not handed down to this group: no quota
-                self._forget_rates()
-                self._lose_quota(fault)
-                return
-            if cores < limit.amount:
-                limit, holding = Limit(cores, path), f"{folder}/cpu.stat"
+        try:
+            limit, folder = tightest_quota(self.group)
+        except SensorFault as fault:
+            self._forget_rates()
+            self._lose_quota(fault)
+            return
+        holding = f"{folder}/cpu.stat" if folder else ""
         self.limit = limit
         if self._throttling is not None and self._throttling.path != holding:
             self._throttling.close()
@@ -181,34 +170,3 @@ class GroupCpu(Source):
             if file is not None:
                 file.close()
         self._usage = self._throttling = None
-
-
-def _with_ancestors(group: Group | None) -> list[tuple[int, str]]:
-    return [] if group is None else [(group.version, folder) for folder in group.ancestors()]
-
-
-def _quota(version: int, folder: str) -> tuple[float, str]:
-    """Cores that a group may use, `inf` without a quota, and the file that says so."""
-    if version == 1:
-        path = f"{folder}/cpu.cfs_quota_us"
-        quota = read_number(path)
-        if quota == -1:
-            return inf, path
-        try:
-            period = f"{folder}/cpu.cfs_period_us"
-            return _cores(path, quota, whole_number(read_text(period), period)), path
-        except SensorFault as fault:  # without its number: a quota is there, whatever is not
-            raise SensorFault(fault.reason, fault.remedy) from None
-    path = f"{folder}/cpu.max"
-    words = read_text(path).split()
-    if words[:1] == ["max"]:
-        return inf, path
-    if len(words) == 2 and is_number(words[0]) and is_number(words[1]):
-        return _cores(path, int(words[0]), int(words[1])), path
-    raise garbled(path, "it is not `quota period`")
-
-
-def _cores(path: str, quota: int, period: int) -> float:
-    if quota <= 0 or period <= 0:
-        raise garbled(path, f"a quota of {quota} in {period} µs")
-    return quota / period

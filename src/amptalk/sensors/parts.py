@@ -120,8 +120,9 @@ class Parts(NamedTuple):
 
 
 def build_parts(  # noqa: PLR0917 - what all parts are made of
-    roots: Roots, notes: Notes, clock: Clock, pid: int, slow: SlowReader, gpu: Choice
-) -> Parts:
+    roots: Roots, notes: Notes, clock: Clock, pid: int, slow: SlowReader, gpu: Choice,
+    *, children_only: bool = False,
+) -> Parts:  # fmt: skip
     """Take the parts for Linux where there is a Linux `/proc`, else the portable ones.
 
     Imported here, so that neither costs anything where the other is used.
@@ -139,7 +140,7 @@ def build_parts(  # noqa: PLR0917 - what all parts are made of
         space = SwapSpace(roots, notes, memory)
         source = GpuSource(roots, notes, slow, gpu, lambda: application.pids)
         device = Device(roots, notes, clock, source, space, slow)  # reads the swap space
-        application = Application(roots, notes, clock, pid, space)
+        application = Application(roots, notes, clock, pid, space, children_only=children_only)
         return Parts(device, application, Container(roots, notes, clock, pid, space), source)
     from amptalk.sensors.portable import NoContainer, NoGpu, PortableDevice
     from amptalk.sensors.portable_application import PortableApplication

@@ -1,15 +1,14 @@
 """Which processes belong to the application, and the memory and CPU time they use per tick.
 
-The application is one process and its living descendants. Who they are is found out every
-5 s and at once when the main thread's own list of children changes or a process is gone; a
-child started by another thread may be seen up to 5 s late. Stated gaps: a double-forked
-orphan is no descendant any more; a zombie counts no memory, and its CPU time until it ended.
+The application is one process and its living descendants. Who they are is found out every 5 s and
+at once when the main thread's own list of children changes or a process is gone; a child started by
+another thread may be seen up to 5 s late. Stated gaps: a double-forked orphan is no descendant any
+more; a zombie counts no memory, and its CPU time until it ended.
 
-At most 64 descendants are read in one tick; with more, the reading goes round. The memory files
-of the first 64 are kept open: they stay bound to their process, so a reused pid is noticed.
-
-CPU time is a sum that never steps back: what each living process used since it was last seen,
-plus what processes have waited for beyond what had been counted while the children lived.
+At most 64 descendants are read in one tick; with more, the reading goes round. The memory files of
+the first 64 are kept open: they stay bound to their process, so a reused pid is noticed. CPU time
+never steps back: what each living process used since it was last seen, plus what processes have
+waited for beyond what had been counted while the children lived.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from math import inf
 
 from amptalk.sensors.files import KeptFile, SensorFault, fault_of, garbled
 from amptalk.sensors.process import Process, own_major_faults, waited_for
@@ -41,22 +41,21 @@ _MOST_PAGES = 1 << 40
 """More pages than any machine can have."""
 _HURRY = 20.0
 """Membership is renewed out of turn only after this many times its cost: at most 5 % of a core."""
-_SEEN_LATE = 0.02
-"""Seconds by which a start time in clock ticks may be too early."""
-_ANY_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT | 0x40000000
-"""Ask without waiting or reaping, of children of every kind and thread (`__WALL`)."""
+_SEEN_LATE = 0.02  # seconds by which a start time in clock ticks may be too early
+_ANY_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT | 0x40000000  # of every kind: `__WALL`
 
 _clock_gettime = time.clock_gettime
 
 
 class ProcessTree:
-    """The processes of the application, renewed now and then and read every tick."""
+    """The processes of the application; with `children_only` the first one is left out of sums."""
 
-    def __init__(self, roots: Roots, pid: int) -> None:
+    def __init__(self, roots: Roots, pid: int, *, children_only: bool = False) -> None:
         self._proc = roots.proc
         self._clocks = roots.real and has_clock(pid)
         self._own = roots.real and pid == os.getpid()
         self.root = pid
+        self._left_out = pid if children_only else 0
         self.excluded: frozenset[int] = frozenset()
         self.members: dict[int, Process] = {}
         self.resident = self.shared = 0
@@ -66,11 +65,9 @@ class ProcessTree:
         self.seconds = 0.0
         """CPU time used since this object was made; never steps back."""
         self.major_faults = 0
-        """Of all members and of the children they have waited for, as of the last renewal."""
-        self.generation = 0
-        """Grows whenever a process joins or leaves."""
-        self.renewal_cost = 0.0
-        """CPU seconds that the last renewal of the membership took."""
+        """Of all members and the children they have waited for, as of the last renewal."""
+        self.generation = 0  # grows whenever a process joins or leaves
+        self.renewal_cost = 0.0  # CPU seconds that the last renewal of the membership took
         self._pending = False
         self._renew_from = 0.0
         self._everyone: tuple[Process, ...] = ()
@@ -152,6 +149,10 @@ class ProcessTree:
 
     def _take(self, process: Process, data: bytes) -> None:
         """Bring the sums up to what the memory file of a process says now."""
+        if process.pid == self._left_out:
+            process.said = data
+            process.seconds = inf  # no reading is ever more
+            return
         words = data.split(None, 3)
         try:
             resident, shared = int(words[1]), int(words[2])

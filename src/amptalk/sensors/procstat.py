@@ -12,10 +12,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from amptalk.model.sample import Method
 from amptalk.sensors.files import SensorFault, garbled, is_number, listing, read_once
+
+if TYPE_CHECKING:
+    from amptalk.model.sample import Method
 
 _PAGE = 4096
 """Bytes that `stat`, `status` and `smaps_rollup` stay well below."""

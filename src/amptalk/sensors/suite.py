@@ -45,8 +45,7 @@ _FIRST_WAIT, _REST = 0.005, 0.05
 _RATE = 0.25
 _MEDIUM = 5.0
 _SLOW = 60.0
-_FIRST_ANSWER = 0.5
-"""Seconds to wait at most for GPUs to tell whether the one asked for is among them."""
+_FIRST_ANSWER = 0.5  # seconds for GPUs to tell whether the one asked for is among them
 
 
 class SensorSuite:
@@ -59,7 +58,8 @@ class SensorSuite:
     `AMPTALK_GPU` does, otherwise it is number 0 (`gpu.choice`). `ConfigurationError` tells of one
     that is not there, but of the variable only where there are others. `threads` says whether slow
     sensors have a thread of their own; by default they do when machine and clock are the real
-    ones. One thread at a time may use a suite; after a fork the child calls `reopen`.
+    ones. With `children_only` the process itself is no part of the application (Linux). One thread
+    at a time may use a suite; after a fork the child calls `reopen`.
     """
 
     def __init__(
@@ -71,17 +71,18 @@ class SensorSuite:
         pid: int | None = None,
         gpu: str | int | None = None,
         threads: bool | None = None,
+        children_only: bool = False,
     ) -> None:
         if scope not in SCOPES:
             raise ScopeError(f"scope is {scope!r}; allowed are {', '.join(map(repr, SCOPES))}")
         if pid is not None and pid <= 0:
             raise ConfigurationError(f"pid is {pid}; it must be the number of a process, above 0")
         self.scope = scope
-        self.signals = SignalBoard()
-        """What the application records, taken as often as rates are."""
+        self.signals = SignalBoard()  # what the application records, taken as often as rates are
         self._clock: Clock = SystemClock() if clock is None else clock
         self._roots = Roots() if roots is None else roots
         self._pid = pid
+        self._children_only = children_only
         self._gpu_choice = choice_of(gpu)
         real = self._roots.real and isinstance(self._clock, SystemClock)
         self._threads = real if threads is None else threads
@@ -106,8 +107,9 @@ class SensorSuite:
         pid = os.getpid() if self._pid is None else self._pid
         self._slow = SlowReader(self._clock, threads=self._threads)
         parts = build_parts(
-            self._roots, self._notes, self._clock, pid, self._slow, self._gpu_choice
-        )
+            self._roots, self._notes, self._clock, pid, self._slow, self._gpu_choice,
+            children_only=self._children_only,
+        )  # fmt: skip
         self._device, self._application, self._container, self._gpu = parts
         self._throttling = ThrottlingSource(self._roots, self._slow)
         self._application.exclude(self._excluded)
@@ -115,8 +117,7 @@ class SensorSuite:
         self._slow.run_due(now)
         self._first = True
         self._bounds: tuple[object, ...] = ()
-        self._bounded_cores = nan
-        """Online cores that the capacity was worked out for."""
+        self._bounded_cores = nan  # that the capacity was worked out for
         self.capacity = effective_capacity((), ())
         """What 100 % of CPU and memory mean here; renewed every 5 s."""
         self.rates_fresh = False

@@ -26,7 +26,7 @@ def make_strategy(spec: str | Sequence[str] | Strategy, interval: float) -> Stra
     """
     if callable(getattr(spec, "decide", None)) and hasattr(spec, "name"):
         return cast(Strategy, spec)
-    names = _names(spec)
+    names = strategy_names(spec)
     deciding = [_make(name, interval) for name in names if name != "cooperative"]
     if not deciding:
         deciding = [_make("dynamic", interval)]
@@ -42,7 +42,8 @@ def make_strategy(spec: str | Sequence[str] | Strategy, interval: float) -> Stra
     return strategy
 
 
-def _names(spec: Any) -> list[str]:
+def strategy_names(spec: Any) -> list[str]:
+    """Names that a text or a list joins. Raises `ConfigurationError` for what is none."""
     if isinstance(spec, str):
         written: list[Any] = spec.split("+")
     elif isinstance(spec, Sequence) and not isinstance(spec, (bytes, bytearray)):

@@ -324,3 +324,30 @@ def test_many_small_runs_do_not_make_it_forget_what_large_ones_take() -> None:
     estimate = model.estimate(16.0)
     assert estimate is not None
     assert 250.0 < estimate.p95 < 400.0
+
+
+def redrawn_after(model: CostModel, told: Run) -> int:
+    """How many such runs it takes until the curve is drawn again."""
+    drawn = model.estimate(told.size)
+    for count in range(1, 100):
+        model.add(told)
+        if model.estimate(told.size) is not drawn:
+            return count
+    raise AssertionError("never")
+
+
+def test_many_runs_as_expected_have_the_curve_drawn_again_now_and_then_and_any_other_at_once() -> (
+    None
+):
+    model = CostModel()
+    for _ in range(40):
+        model.add(run(100.0, 10.0))
+    redrawn_after(model, run(99.0, 10.0))
+    assert redrawn_after(model, run(99.0, 10.0)) == 5
+    assert redrawn_after(model, run(130.0, 10.0)) == 1
+    assert redrawn_after(model, run(100.0, 20.0)) == 1
+
+
+def test_few_runs_have_the_curve_drawn_again_each_time() -> None:
+    model = CostModel()
+    assert [redrawn_after(model, run(100.0)) for _ in range(8)] == [1] * 8

@@ -114,3 +114,16 @@ def test_it_holds_at_any_interval(interval: float) -> None:
     told = loop.run(200 * max(1.0, interval), interval)
     assert fmean(level > 1.02 for level, _ in told) < 0.02
     assert fmean(level for level, _ in told) > 0.9
+
+
+def test_after_stuck_readings_it_comes_back_from_where_the_level_hardly_answers() -> None:
+    """A device whose least clock step takes a third of the limit, and a sensor that hung."""
+    controller, share = FastController(), 1.0
+    shares = []
+    for second in range(600):
+        level = 0.36 + 0.9 * max(0.0, share - 0.35)
+        stuck = 100 <= second < 120
+        share = controller.take(float(second), 1.1 if stuck else level)
+        shares.append(share)
+    assert min(shares) < 0.2
+    assert fmean(shares[500:]) > 0.9

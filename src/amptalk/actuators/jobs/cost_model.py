@@ -45,6 +45,9 @@ SURPRISES = 3
 """So many runs in a row beyond the upper bound mean that the job has changed."""
 ENOUGH_ALIKE = 6
 """From so many runs of a size on they alone tell the scatter at that size."""
+REDRAWN = 8
+"""A run as expected tells little: the curve is drawn again when one in so many of the runs is newer
+than it."""
 _MOST = 0.75
 """The curve is drawn again without the runs that lie clearly below it when so many are left."""
 _P95 = 1.645
@@ -149,9 +152,11 @@ def _counted(ratios: Sequence[float]) -> float:
 class _Fits:
     """What some runs tell, by their size and without it; each fitted when it is asked for."""
 
-    def __init__(self, runs: Sequence[Run], resolution: float) -> None:
+    def __init__(self, runs: Sequence[Run], resolution: float, *, sure: bool) -> None:
         self._runs = runs
         self._resolution = resolution
+        self._sure = sure
+        self._told: dict[float, Estimate | None] = {}
 
     @cached_property
     def _plain(self) -> _Fit | None:
@@ -171,6 +176,21 @@ class _Fits:
         return _Fit([(run.size, run.cost) for run in counted], unsure, self._resolution)
 
     def estimate(self, size: float) -> Estimate | None:
+        """What a run of this size takes, 0 or below for one that has none; `None` before any."""
+        size = size if size > 0.0 else 0.0
+        if size not in self._told:
+            self._told[size] = self._estimate(size)
+        return self._told[size]
+
+    def learns_from(self, run: Run) -> bool:
+        """Whether a run tells more than was known: it took more, is larger or smaller, is surer."""
+        expected = self.estimate(run.size)
+        if not self._sure or expected is None or run.cost > expected.p95:
+            return True
+        sizes = [known.size for known in self._runs if known.size > 0.0]
+        return run.size > 0.0 and not (sizes and min(sizes) <= run.size <= max(sizes))
+
+    def _estimate(self, size: float) -> Estimate | None:
         fit = self._sized if size > 0.0 and self._sized is not None else self._plain
         return fit.estimate(size if fit is self._sized else 1.0) if fit is not None else None
 
@@ -178,7 +198,9 @@ class _Fits:
 class CostModel:
     """Learns one quantity, 0 or more in its unit. Not thread-safe."""
 
-    __slots__ = ("_before", "_fits", "_resolution", "_surprises", "first", "runs")
+    __slots__ = (
+        "_before", "_fits", "_resolution", "_surprises", "_unread", "first", "runs",
+    )  # fmt: skip
 
     def __init__(self, runs: Iterable[Run] = (), resolution: float = 0.0) -> None:
         self._resolution = resolution
@@ -190,25 +212,31 @@ class CostModel:
             (self.first.append if run.first else self._keep)(run)
         self._surprises = 0
         self._fits: _Fits | None = None
+        self._unread = 0
+        """Runs since the curves were drawn that only told what was expected."""
         self._before: _Fits | None = None
         """What was known before the first of the surprises in a row."""
 
     def add(self, run: Run) -> None:
         """Take one run; a size that is not above 0 counts as none."""
         run = run._replace(size=run.size if run.size > 0.0 else math.nan, cost=max(0.0, run.cost))
+        news = True
         if run.first:
             self.first.append(run)
         else:
-            if not self._surprises:
+            if not self._surprises or self._before is None:
                 self._before = self._fitted()
-            expected = self._before.estimate(run.size) if self._before is not None else None
+            expected = self._before.estimate(run.size)
             surprising = is_sure(run) and expected is not None and run.cost > expected.high
             self._surprises = self._surprises + 1 if surprising else 0
+            news = self._before.learns_from(run)
             self._keep(run)
             if self._surprises >= SURPRISES:
                 self.runs = self.runs[-SURPRISES:]
                 self._surprises = 0
-        self._fits = None
+        self._unread += 1
+        if news or self._unread * REDRAWN >= len(self.known()):
+            self._fits, self._unread = None, 0
 
     def _keep(self, run: Run) -> None:
         """Take a run for the oldest of those whose size, by powers of two, was seen most.
@@ -240,12 +268,13 @@ class CostModel:
         return Estimate(p95 + extra, reserve + extra, low + extra, high + extra, runs)
 
     def _fitted(self) -> _Fits:
-        """The curves, fitted anew when runs came: 1 to 2 ms for 40 of them."""
+        """The curves, fitted anew when runs told something: 1 to 2 ms for 40 of them."""
         if self._fits is None:
             runs = self.known()
             sure = [run for run in runs if is_sure(run)]
             enough = len(sure) >= min(ENOUGH_SURE, len(runs))
-            self._fits = _Fits(without_kept(sure) if enough else runs[-NEWEST:], self._resolution)
+            telling = without_kept(sure) if enough else runs[-NEWEST:]
+            self._fits = _Fits(telling, self._resolution, sure=enough)
         return self._fits
 
 

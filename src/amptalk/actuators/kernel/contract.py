@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -14,6 +14,15 @@ from amptalk.actuators.kernel.value import HeldValue
 from amptalk.model.errors import ActionError
 from amptalk.model.resource import Resource
 from amptalk.sensors.roots import Roots
+
+FOLLOWED = ("power", "temperature")
+"""Resources whose allocations the CPU quota follows: CPU time is what the kernel holds of them."""
+
+
+def asked(limited: Collection[str]) -> set[str]:
+    """Which of the resources that the kernel can hold a set of limits asks it for."""
+    return {name for name, by in (("memory", {"memory"}), ("cpu", {"cpu", *FOLLOWED}))
+            if by & set(limited)}  # fmt: skip
 
 
 class Hold(NamedTuple):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import mmap
+from collections.abc import Callable
 from math import inf
 
 from amptalk.actuators.kernel.contract import GroupStep, Hold, Standing
@@ -44,13 +45,26 @@ def cap_bytes(limit_mb: float) -> int:
     return int(bytes_) // mmap.PAGESIZE * mmap.PAGESIZE
 
 
+def exact_bytes(limit_mb: float) -> int:
+    """Bytes of a limit itself, in whole pages: a cap on all that the kernel charges.
+
+    >>> exact_bytes(1000) / 2**20
+    1000.0
+    """
+    return int(limit_mb * _MB) // mmap.PAGESIZE * mmap.PAGESIZE
+
+
 class MemoryCap(Standing):
-    """`memory.max`, or `memory.limit_in_bytes` of version 1, for the whole application."""
+    """`memory.max`, or `memory.limit_in_bytes` of version 1, for the whole application.
+
+    `cap` says at how many bytes the kernel caps a limit in MB.
+    """
 
     name = "memory_cap"
     resource = "memory"
 
-    def __init__(self) -> None:
+    def __init__(self, cap: Callable[[float], int] = cap_bytes) -> None:
+        self._cap = cap
         self._value: HeldValue | None = None
 
     def hold(self, hold: Hold) -> None:
@@ -63,7 +77,7 @@ class MemoryCap(Standing):
         value = self._value or hold.value(
             f"{folder}/{'memory.max' if version == 2 else 'memory.limit_in_bytes'}"
         )
-        wanted = cap_bytes(hold.limit(self.resource))
+        wanted = self._cap(hold.limit(self.resource))
         used = _used(folder, version)
         if used > wanted:
             raise ActionError(

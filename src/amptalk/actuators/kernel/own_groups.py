@@ -67,6 +67,13 @@ class OwnGroups:
                 raise
             return folder
 
+    def admit(self, pid: int) -> None:
+        """Have one more process in every group of ours that was entered. Raises `ActionError`."""
+        with self._lock:
+            for folder, (_, users) in self._folders.items():
+                if users - {_HELPER, FREEZER}:
+                    write(f"{folder}/cgroup.procs", str(pid))
+
     def beside(self, members: Iterable[int]) -> tuple[int, str]:
         """Make a group for some of the processes, to be frozen; returns version and folder.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection
 
-from amptalk.actuators.kernel.contract import Hold, Standing
+from amptalk.actuators.kernel.contract import FOLLOWED, Hold, Standing, asked
 from amptalk.actuators.kernel.cpu import CpuQuota
 from amptalk.actuators.kernel.memory import MemoryCap
 from amptalk.clock import Clock
@@ -16,16 +15,8 @@ from amptalk.model.errors import ActionError
 from amptalk.model.level import Level
 from amptalk.sensors.files import SensorFault
 
-FOLLOWED = ("power", "temperature")
-"""Resources whose allocations the CPU quota follows: CPU time is what the kernel holds of them."""
 _STEP = 0.05
 """A share that moved by less is not followed."""
-
-
-def asked(limited: Collection[str]) -> set[str]:
-    """Which of the resources that the kernel can hold a set of limits asks it for."""
-    return {name for name, by in (("memory", {"memory"}), ("cpu", {"cpu", *FOLLOWED}))
-            if by & set(limited)}  # fmt: skip
 
 
 def share_of(decision: Decision) -> float:

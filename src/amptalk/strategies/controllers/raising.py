@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from amptalk.strategies.controllers.observer import STEEPEST, Observer
+from amptalk.strategies.controllers.observer import REMEMBERED, STEEPEST, Observer
 
 _WHOLE, _PART = 0.1, 0.6
 """Room up to the first is taken whole; of more, this part at a time."""
@@ -35,6 +35,9 @@ _OVERSHOT = 0.01
 _SURPRISE = 0.03
 _FIRST_RETEST, _LAST_RETEST = 30.0, 320.0
 """Seconds until a share that was kept is raised again; doubles each time in vain."""
+_FAR_BELOW, _LEFT = math.log(0.5), 0.3
+"""Below half of the limit and of the work this part of a raise is left that is in vain again: after
+stuck readings the share may be where the level does not answer at all."""
 _TRUSTED = 3.0
 """Readings for which a kept share is trusted when work comes back, until they have settled."""
 _SHIFT_EVERY = 3.0
@@ -172,10 +175,16 @@ class Raising:
         self._trial = None
         told = max(_JUDGED, _JUDGED_ERRORS * error, _STANDING * abs(drifted))
         if trial.expected > told and answer < max(_ANSWERED * trial.expected, 1.2 * error):
-            self._kept = _Kept(trial.before, math.exp(seen.level), now + self._retest)
+            back = trial.before
+            if max(seen.level, back) < _FAR_BELOW and self._retest > _FIRST_RETEST:
+                if now - trial.made < REMEMBERED * seen.elapsed:
+                    self._trial = trial  # its answer may be late
+                    return None
+                back += _LEFT * (share - back)
+            self._kept = _Kept(back, math.exp(seen.level), now + self._retest)
             self._shift_at = now + _SHIFT_FIRST * max(1.0, seen.elapsed)
             self._retest = min(_LAST_RETEST, 2.0 * self._retest)
-            return trial.before
+            return back
         if trial.expected > 0.05:
             seen.learn_elasticity(answer / (share - trial.before), _LESSON)
             self._retest = _FIRST_RETEST

@@ -1,0 +1,104 @@
+"""Asking as a step of the ladder: carried out, given its time, measured like any other.
+
+Two appeals without effect put it in quarantine, as with every actuator; `Asking` keeps what came of
+them, for whoever then decides on harder means.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from amptalk.actuators.contract import Actuator
+from amptalk.model.action import ActionReport, Verdict
+from amptalk.model.appeal import ASK, Appeal
+from amptalk.model.decision import Decision
+from amptalk.model.level import Level, LimitState
+from amptalk.model.resource import Resource
+from amptalk.run.channel import Channel
+
+DEADLINES = {"hold": 2.0, "rate": 2.0, "temperature": 30.0}
+"""Seconds until it is measured whether asking helped, by the kind of resource."""
+HELPED = frozenset({Verdict.WORKED, Verdict.PARTIAL})
+PREFIX = "ask_for_"
+
+
+class AskProgram(Actuator):
+    """Ask the program for less of one resource."""
+
+    level = Level.CRITICAL
+    cost = 0.1
+
+    def __init__(self, resource: Resource, channel: Channel) -> None:
+        self.name = PREFIX + resource.name
+        self.resource = resource.name
+        self.latency = DEADLINES[resource.kind]
+        self._channel = channel
+        self.appeal = Appeal(ASK, resource.name, 1.0, deadline=self.latency)
+        """What would be said now, but for how much is needed."""
+
+    def look(self, state: LimitState, decision: Decision) -> None:
+        """Take up what the limit and the allocation are in this tick."""
+        self.appeal = self.appeal._replace(
+            share=decision.share(self.resource), value=state.value, limit=state.limit,
+            unit=state.resource.unit, level=state.level.label,
+        )  # fmt: skip
+
+    def apply(self, need: float) -> None:
+        """Ask."""
+        self._channel.ask(self.appeal._replace(give_back=max(0.0, need)))
+
+    def undo(self) -> None:
+        """All is well again."""
+        self._channel.clear(self.resource)
+
+
+class Asked(NamedTuple):
+    """What came of asking for less of one resource."""
+
+    times: int = 0
+    helped: int = 0
+    last: Verdict | None = None
+    """Of the newest that was measured."""
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether it was measured that the newest did not help."""
+        return self.last is not None and self.last not in HELPED
+
+    @property
+    def text(self) -> str:
+        """For people: `asked to use less twice, no effect`."""
+        if not self.times:
+            return "not asked: there was no time"
+        how = {1: "once", 2: "twice"}.get(self.times, f"{self.times} times")
+        what = "no effect"
+        if self.helped:
+            part = "" if self.helped == self.times else f" {self.helped} times"
+            what = f"it helped{part}"
+        return f"asked to use less {how}, {what}"
+
+
+class Asking:
+    """What came of all appeals of one run."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, Asked] = {}
+
+    def take(self, report: ActionReport) -> None:
+        """Take note of a report on an appeal; of others nothing."""
+        if not report.action.startswith(PREFIX) or report.action.endswith(")"):
+            return
+        known = self.of(report.resource)
+        helped = report.verdict in HELPED and not math.isnan(report.after)
+        self._asked[report.resource] = Asked(
+            known.times + 1, known.helped + helped, report.verdict
+        )  # fmt: skip
+
+    def of(self, resource: str) -> Asked:
+        """What came of asking for one resource."""
+        return self._asked.get(resource, Asked())
+
+    def forget(self) -> None:
+        """Begin anew with another program."""
+        self._asked.clear()

@@ -1,0 +1,81 @@
+"""`amptalk run` as a process of its own: what its tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from amptalk.actuators.journal.folder import ELSEWHERE
+from tests.helpers import ROOT
+
+RUN = (sys.executable, "-m", "amptalk.cli.main", "run")
+NOBODY = 65534
+_FOR_ALL = "/usr/bin/python3"
+"""An interpreter that every user may run, where this one lies in somebody's home."""
+PATIENCE = 60.0
+
+
+def environment(journal: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Of a test's runs: a journal of their own, and nothing of ours set."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("AMPTALK_")}
+    return {**kept, ELSEWHERE: str(journal), "PYTHONPATH": str(ROOT / "src"), **(more or {})}
+
+
+class Done:
+    """How a run ended."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        self.status = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+        self.said = [
+            line.removeprefix("amptalk: ")
+            for line in process.stderr.splitlines()
+            if line.startswith("amptalk: ")
+        ]
+
+    @property
+    def json(self) -> Any:
+        """The summary of a run with `--json`."""
+        return json.loads(self.err.splitlines()[-1])
+
+
+def ordinary_user() -> str:
+    """Why no run can be made as an ordinary user; empty when it can."""
+    if os.geteuid() != 0:
+        return "needs root to become another user"
+    code = "import sys, amptalk.cli.main; assert sys.version_info >= (3, 10)"
+    try:
+        done = subprocess.run(
+            [_FOR_ALL, "-c", code], user=NOBODY, group=NOBODY, capture_output=True, check=False,
+            env={"PYTHONPATH": str(ROOT / "src")}, cwd="/",
+        )  # fmt: skip
+    except OSError as error:
+        return str(error)
+    return done.stderr.decode()
+
+
+def amptalk_run(
+    journal: Path, *arguments: str, user: int | None = None, more: Mapping[str, str] | None = None,
+    cwd: Path | None = None, given: str = "", command: Sequence[str] = RUN,
+) -> Done:  # fmt: skip
+    """Run it to its end; as another user where told to, whose journal it then is."""
+    if user is not None:
+        command = [_FOR_ALL if word == sys.executable else word for word in command]
+        arguments = tuple(_FOR_ALL if word == sys.executable else word for word in arguments)
+    if user is not None and not journal.exists():
+        for folder in journal.parents[:3]:
+            folder.chmod(0o755)
+        journal.mkdir(mode=0o700)
+        os.chown(journal, user, user)
+    return Done(
+        subprocess.run(
+            [*command, *arguments], env=environment(journal, more), input=given, cwd=cwd,
+            capture_output=True, text=True, timeout=PATIENCE, check=False, user=user, group=user,
+        )
+    )  # fmt: skip
