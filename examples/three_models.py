@@ -77,9 +77,8 @@ _QUICK = "**A quick run: it shows that everything runs, its figures mean nothing
 
 async def _run(arm: Arm, seconds: float, seed: int) -> dict[str, Any]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):  # then, too, everything is undone
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, lambda: task and task.cancel())
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a tmpfs
     with tempfile.TemporaryDirectory(dir=folder) as place:
         found = await run_arm(arm, requests_of(seconds, seed), Path(place))
