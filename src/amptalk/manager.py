@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.actuation import Actuation
+from amptalk.appeals import strategy_of
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
 from amptalk.config import ManagerConfig
@@ -28,7 +29,6 @@ from amptalk.registry import managers
 from amptalk.sensors.own import family_memory_mb, leave_out, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.signals import Signals, Told
-from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
 from amptalk.telemetry.listeners import Listeners
 from amptalk.telemetry.measuring import Measuring
@@ -75,7 +75,7 @@ class ResourceManager(Block):
             sharing=sharing,
         ).checked()  # fmt: skip
         self._clock = clock = clock or SystemClock()
-        self._strategy = make_strategy(strategy, monitoring_interval)
+        self._strategy = strategy_of(strategy, monitoring_interval)
         self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
