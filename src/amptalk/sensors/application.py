@@ -67,9 +67,7 @@ class Application(Source):
         self._cores = self._percent = self._faults_s = NAN
         self._renewed = now
         try:
-            self._tree = ProcessTree(
-                self._roots, self._pid, children_only=self._children_only
-            )
+            self._tree = ProcessTree(self._roots, self._pid, children_only=self._children_only)
         except SensorFault as fault:
             self.lose(fault)
             return

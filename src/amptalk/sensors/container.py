@@ -25,7 +25,6 @@ _MEMORY_FILES = ("memory.usage_in_bytes", "memory.current")
 _USAGE_FILES = ("cpuacct.usage", "cpu.stat")
 
 
-
 class Container:
     """Everything of `ContainerView`, in its order."""
 
