@@ -30,13 +30,14 @@ ALLOWED: dict[str, set[str]] = {
     "strategies": {"model", "forecast", "sharing"},
     "actuators": {"model", "clock", "limits", "sensors"},
     "telemetry": {"model", "history"},
+    "appeals": {"model", "sensors", "strategies"},
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits"},
     "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
-    "cooperation": {"model", "config", "sensors", "sharing", "history"},
+    "cooperation": {"model", "config", "actuators", "sensors", "sharing", "history"},
     "manager": {
         "model", "clock", "config", "loop", "block", "registry", "sensors", "history", "limits",
-        "strategies", "actuators", "sharing", "telemetry", "engine", "signals",
+        "strategies", "actuators", "sharing", "telemetry", "engine", "signals", "appeals",
         "recommendations", "cooperation",
     },
     "simulation": {

@@ -7,16 +7,20 @@ the strategy's name (`strategies.names` knows which there are).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amptalk.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import os
+
     from amptalk.model.sample import Sample
 
 SCOPES = ("application", "container", "device")
 HANDLINGS = ("observe", "degrade", "enforce")
+DEVICE_LIMITS = ("acpi_power", "cpufreq", "nvml_clocks", "nvml_power", "rapl")
+"""Limits of devices that can be named; for the whole machine, so none is set unless it is."""
 FASTEST_INTERVAL = 0.05
 """Seconds; below that sampling would cost more than it tells."""
 SLOWEST_INTERVAL = 3600.0
@@ -34,6 +38,8 @@ class ManagerConfig(NamedTuple):
     handling: str = "degrade"
     """`observe` only reports, `degrade` takes own-process, reversible steps, `enforce` has the
     kernel hold limits too."""
+    device_limits: tuple[str, ...] = ()
+    """Names of `DEVICE_LIMITS` that may be set, with `enforce`."""
     name: str | None = None
     """Names the manager in telemetry; numbered when not given."""
     record: str | None = None
@@ -63,6 +69,13 @@ class ManagerConfig(NamedTuple):
             )
         _one_of("scope", self.scope, SCOPES)
         _one_of("handling", self.handling, HANDLINGS)
+        for limit in self.device_limits:
+            _one_of("device_limits", limit, DEVICE_LIMITS)
+        if self.device_limits and self.handling != "enforce":
+            raise ConfigurationError(
+                f"device_limits={list(self.device_limits)!r} with handling={self.handling!r}: only "
+                "'enforce' sets limits of devices"
+            )
         if self.name is not None and not (isinstance(self.name, str) and self.name.strip()):
             raise ConfigurationError(f"name={self.name!r} is not a name: give a non-empty string")
         return self
@@ -72,9 +85,30 @@ class ManagerConfig(NamedTuple):
         return {
             "scope": self.scope,
             "handling": self.handling,
+            "device_limits": list(self.device_limits),
             "monitoring_interval": self.monitoring_interval,
             "gpu": self.gpu,
         }
+
+
+def config_of(
+    *,
+    device_limits: Sequence[str],
+    record: str | os.PathLike[str] | None,
+    learned: str | os.PathLike[str] | None,
+    **others: Any,
+) -> ManagerConfig:
+    """Arguments as they are given, checked; raises `ConfigurationError`."""
+    if isinstance(device_limits, str):
+        raise ConfigurationError(
+            f"device_limits={device_limits!r} is one text: give a list, [{device_limits!r}]"
+        )
+    return ManagerConfig(
+        device_limits=tuple(dict.fromkeys(device_limits)),
+        record=None if record is None else str(record),
+        learned=None if learned is None else str(learned),
+        **others,
+    ).checked()
 
 
 def _one_of(argument: str, value: Any, allowed: tuple[str, ...]) -> None:

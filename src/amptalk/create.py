@@ -29,6 +29,7 @@ def create_resource_manager(
     callback: Callable[[Sample], object] | None = None,
     scope: str = "application",
     handling: str = "degrade",
+    device_limits: Sequence[str] = (),
     name: str | None = None,
     record: str | os.PathLike[str] | None = None,
     learned: str | os.PathLike[str] | None = None,
@@ -47,7 +48,6 @@ def create_resource_manager(
             max_temp_celsius=max_temp_celsius,
         ),
         strategy=strategy, monitoring_interval=monitoring_interval, callback=callback,
-        scope=scope, handling=handling, name=name, record=record, learned=learned, gpu=gpu,
-        sharing=sharing,
-        clock=clock,
+        scope=scope, handling=handling, device_limits=device_limits, name=name, record=record,
+        learned=learned, gpu=gpu, sharing=sharing, clock=clock,
     )  # fmt: skip

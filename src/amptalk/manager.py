@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.actuation import Actuation
+from amptalk.appeals import strategy_of
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
-from amptalk.config import ManagerConfig
+from amptalk.config import config_of
 from amptalk.cooperation import cooperate
 from amptalk.engine import Engine, Parts
 from amptalk.history.history import History
@@ -28,7 +29,6 @@ from amptalk.registry import managers
 from amptalk.sensors.own import family_memory_mb, leave_out, own_memory_mb
 from amptalk.sensors.suite import SensorSuite
 from amptalk.signals import Signals, Told
-from amptalk.strategies.names import make_strategy
 from amptalk.telemetry.effectiveness import Effectiveness
 from amptalk.telemetry.listeners import Listeners
 from amptalk.telemetry.measuring import Measuring
@@ -59,6 +59,7 @@ class ResourceManager(Block):
         callback: Callable[[Sample], object] | None = None,
         scope: str = "application",
         handling: str = "degrade",
+        device_limits: Sequence[str] = (),
         name: str | None = None,
         record: str | os.PathLike[str] | None = None,
         learned: str | os.PathLike[str] | None = None,
@@ -69,13 +70,13 @@ class ResourceManager(Block):
         if limits is not None and not isinstance(limits, ResourceLimits):
             raise ConfigurationError(f"limits={limits!r}: give ResourceLimits(max_memory_mb=1000)")
         self.limits = limits or ResourceLimits()
-        self.config = ManagerConfig(
+        self.config = config_of(
             monitoring_interval=monitoring_interval, callback=callback, scope=scope,
-            handling=handling, name=name, record=_text(record), learned=_text(learned), gpu=gpu,
-            sharing=sharing,
-        ).checked()  # fmt: skip
+            handling=handling, device_limits=device_limits, name=name, record=record,
+            learned=learned, gpu=gpu, sharing=sharing,
+        )  # fmt: skip
         self._clock = clock = clock or SystemClock()
-        self._strategy = make_strategy(strategy, monitoring_interval)
+        self._strategy = strategy_of(strategy, monitoring_interval)
         self._sensors = SensorSuite(scope, self._clock, gpu=gpu)
         self.history = History(monitoring_interval)
         """Samples with their tiers, and events: `window`, `percentile`, `slope`."""
@@ -86,7 +87,7 @@ class ResourceManager(Block):
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
             cores=lambda: self._sensors.capacity.cpu_cores, learned=self.config.learned,
-            scope=scope, exclude=self._exclude,
+            scope=scope, exclude=self._exclude, device_limits=self.config.device_limits, gpu=gpu,
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
@@ -288,13 +289,8 @@ class ResourceManager(Block):
             "limits": {resource.name: limit for resource, limit in self.limits.items()},
             "signals": self._signals.about(),
         }  # fmt: skip
-        violations = [violation.as_dict() for violation in self.violations]
-        effectiveness = self.effectiveness()
         document = document_of(
-            self.history, config=config, violations=violations, effectiveness=effectiveness
-        )
+            self.history, config=config, effectiveness=self.effectiveness(),
+            violations=[violation.as_dict() for violation in self.violations],
+        )  # fmt: skip
         save_metrics(path, document)
-
-
-def _text(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else str(path)

@@ -17,7 +17,7 @@ from amptalk.clock import SystemClock, VirtualClock
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level
-from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY, POWER
 from tests.actuators.support import LIMITS, Step, World, decision, sample, state
 from tests.helpers import eventually
 
@@ -195,7 +195,8 @@ def test_what_nothing_can_hold_is_said() -> None:
 
 
 def test_enforce_says_what_it_asks_the_kernel_for_and_what_it_does_not_set() -> None:
-    asked, devices, loose = Actuation(VirtualClock(), "enforce", LIMITS).holds()
+    limits = (*LIMITS, (POWER, 20.0))
+    asked, devices, loose = Actuation(VirtualClock(), "enforce", limits).holds()
     assert "the kernel is asked to hold: memory, cpu" in asked
     assert "limits of devices" in devices
     assert "nothing holds yet: memory 1000 MB, CPU 100 %" in loose

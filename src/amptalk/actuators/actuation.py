@@ -3,26 +3,24 @@
 Two seams: the decision's **allocations** move what is proportional (knobs, the pace of
 admission), the **levels** of the limits call for what is discrete (trim, hooks),
 which the planner chooses. Everything that may take time runs on action threads. What the
-kernel holds is in `enforcement`; limits of devices are not set, and `holds` says so.
+kernel and devices hold is in `enforcement`.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.admission import AdmissionGate
 from amptalk.actuators.announcements import AnnouncementBook
-from amptalk.actuators.computing_threads import ThreadCount
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
 from amptalk.actuators.ladder import HeldBack, Ladder
-from amptalk.actuators.memory import MemoryTrim
+from amptalk.actuators.own_steps import own_steps
 from amptalk.actuators.runner import ActionRunner
-from amptalk.actuators.torch_memory import TorchCache, TorchFraction
 from amptalk.actuators.verdicts import measure_of
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport
@@ -31,9 +29,9 @@ from amptalk.model.decision import Decision
 from amptalk.model.level import LimitState
 from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
+from amptalk.sensors.gpu.choice import choice_of
 
 if TYPE_CHECKING:
-    from amptalk.actuators.contract import Actuator
     from amptalk.actuators.enforcement import Enforcement
 
 RELEASE_SECONDS = 3.0
@@ -44,9 +42,9 @@ BEGIN_SECONDS = 2.0
 _SAVING = 5.0
 """Seconds after which writing what was learned counts as hanging."""
 
-DEVICES = (
-    "handling 'enforce': limits of devices (GPU power, clocks, frequency) are not set by this "
-    "version"
+UNNAMED = (
+    "handling 'enforce': limits of devices (power, clocks) are for the whole machine, so none is "
+    "set unless it is named: device_limits=[...]"
 )
 _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
@@ -65,7 +63,8 @@ class Actuation:
 
     `handling` is `observe` (nothing is done, admission passes everything), `degrade`
     (own-process, reversible steps) or `enforce` (the kernel holds limits too, of `scope`
-    "application" alone, from `begin` to `release`).
+    "application" alone, from `begin` to `release`; limits of devices that are named whatever the
+    scope is).
     """
 
     def __init__(
@@ -81,9 +80,12 @@ class Actuation:
         learned: str | None = None,
         scope: str = "application",
         exclude: Callable[[int], object] = _nobody,
+        device_limits: Sequence[str] = (),
+        gpu: str | int | None = None,
     ) -> None:
         self._clock = clock
         self._handling = handling
+        self._device_limits = device_limits
         self.acting = handling != "observe"
         """False when decisions are only made, not carried out."""
         self._limits = tuple(limits)
@@ -106,32 +108,25 @@ class Actuation:
             on_refuse=on_refuse,
         )
         self._judged: tuple[LimitState, ...] = ()
-        for step in self._own_steps(own_memory_mb, cores):
+        steps = own_steps(
+            clock, self._limits, enforced=handling == "enforce", own_memory_mb=own_memory_mb,
+            cores=cores, value_of=self._value_of,
+        )  # fmt: skip
+        for step in steps:
             self.ladder.add(step)
         self.enforcement: Enforcement | None = None
         """What the kernel holds; `None` unless handling is `enforce`."""
-        if handling == "enforce" and scope == "application":
+        self._of_application = scope == "application"
+        if handling == "enforce" and (self._of_application or device_limits):
+            from amptalk.actuators.devices.limits import DeviceLimits
             from amptalk.actuators.enforcement import Enforcement
 
             self.enforcement = Enforcement(
-                clock, self._limits, cores=cores, exclude=exclude
+                clock, self._limits if self._of_application else (), cores=cores, exclude=exclude,
+                devices=DeviceLimits(clock, device_limits, choice_of(gpu).name or "0"),
             )  # fmt: skip
             for step in self.enforcement.steps:
                 self.ladder.add(step)
-
-    def _own_steps(
-        self, own_memory_mb: Callable[[], float], cores: Callable[[], float]
-    ) -> Iterator[Actuator]:
-        """Steps in this process that need nothing of the application."""
-        for resource, limit in self._limits:
-            if resource.name == MemoryTrim.resource:
-                yield MemoryTrim(self._clock, own_memory_mb)
-            elif resource.name == ThreadCount.resource:
-                yield ThreadCount(cores, limit)
-            elif resource.name == TorchCache.resource:
-                yield TorchCache(self._clock)
-                if self._handling == "enforce":
-                    yield TorchFraction(limit, lambda: self._value_of(TorchFraction.resource))
 
     def _value_of(self, resource: str) -> float:
         """What was measured last of a limited resource, `nan` when nothing was."""
@@ -269,12 +264,17 @@ class Actuation:
 
     def _enforced(self) -> list[str]:
         """What is said of limits that the kernel holds or does not."""
-        if self.enforcement is None:
-            return [
+        sentences = []
+        if not self._of_application:
+            sentences.append(
                 "handling 'enforce': the kernel holds limits of scope 'application' alone; with "
                 "another scope it acts like 'degrade'"
-            ]
-        return [*self.enforcement.sentences(), DEVICES]
+            )
+        if self.enforcement is not None:
+            sentences += self.enforcement.sentences()
+        if not self._device_limits and {"power", "temperature"} & {r.name for r, _ in self._limits}:
+            sentences.append(UNNAMED)
+        return sentences
 
     def _held_back(self, state: LimitState, decision: Decision) -> HeldBack:
         """What knobs and admission hold back for a limit."""

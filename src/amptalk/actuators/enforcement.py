@@ -3,8 +3,8 @@
 Standing limits (a cap on memory, a quota of CPU time) are set at the start, read back, and looked
 at again; what the kernel or a permission refuses is told, and the rest goes on. The quota follows
 the allocations of power and temperature. Steps of the ladder and the order of victims are beside
-(`kernel`). Everything is in the journal before it is done, so whatever ends this process, it can be
-undone. Limits of devices are not set.
+(`kernel`), and so are limits of devices that were named (`devices`). Everything is in the journal
+before it is done, so whatever ends this process, it can be undone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import math
 import os
 from collections.abc import Callable, Sequence
 
+from amptalk.actuators.devices.limits import PATIENCE, DeviceLimits, Run
 from amptalk.actuators.guardian.guardian import GuardianProcess
 from amptalk.actuators.guardian.guarding import Guarding, Start
 from amptalk.actuators.holders import Holders, Limits
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
-from amptalk.actuators.journal.journal import Journal
-from amptalk.actuators.journal.restore import Restored, restore
-from amptalk.actuators.journal.undo import State
+from amptalk.actuators.journal.opening import in_words, opened
+from amptalk.actuators.journal.restore import restore
 from amptalk.actuators.kernel.contract import FOLLOWED, GroupStep, Hold, asked
 from amptalk.actuators.kernel.cpu import CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
@@ -33,22 +33,16 @@ from amptalk.model.decision import Decision
 from amptalk.model.errors import ActionError
 from amptalk.model.resource import Resource
 from amptalk.sensors.files import SensorFault
-from amptalk.sensors.identity import identity_of
 from amptalk.sensors.procstat import family
 from amptalk.sensors.roots import Roots
 
 LOOKED_AT = 5.0
 """Seconds between looks whether what stands still stands, and between steps of the quota's way."""
-PATIENCE = 2.0
-"""Seconds that one call on an action thread may take."""
 _WATCHED = 1.0
 """Seconds between looks at a brake that is on."""
 
 _holders = Holders()
 """The groups are the process's, so one of its managers holds the limits for all."""
-
-Run = Callable[[str, Callable[[], object], float], object]
-"""Calls a function on an action thread: key, function, deadline in seconds."""
 
 
 class Enforcement:
@@ -56,8 +50,8 @@ class Enforcement:
 
     Of several managers of a process the first holds for all (`holders`); steps and children are
     of the first alone. `begin`, `check` and `end` may block: they belong on action threads.
-    `exclude` has a helper process left out of the application. `guardian`, `roots`, `pid` and
-    `folder` (of the journal) are injectable.
+    `exclude` has a helper process left out of the application, `devices` are the limits of devices
+    that may be set. `guardian`, `roots`, `pid` and `folder` (of the journal) are injectable.
     """
 
     def __init__(
@@ -67,6 +61,7 @@ class Enforcement:
         *,
         cores: Callable[[], float],
         exclude: Callable[[int], object],
+        devices: DeviceLimits | None = None,
         guardian: Start = GuardianProcess,
         roots: Roots | None = None,
         pid: int | None = None,
@@ -84,6 +79,7 @@ class Enforcement:
         self._guarding = Guarding(clock, self.children, self._leave_out, guardian)
         limited = {resource.name for resource, _ in self.limits}
         self._standing = StandingLimits(clock)
+        self._devices = DeviceLimits(clock, (), "0") if devices is None else devices
         self._brake = MemoryBrake()
         pause = BackgroundPause(self.children.background)
         paused = sorted(limited & {"cpu", *FOLLOWED})
@@ -111,8 +107,8 @@ class Enforcement:
 
     @property
     def held(self) -> set[str]:
-        """Resources that the kernel holds by this manager."""
-        return self._standing.held
+        """Resources that the kernel or a device holds by this manager."""
+        return self._standing.held | (set(FOLLOWED) if self._devices.found else set())
 
     def holds(self, resource: str) -> bool:
         """Whether the kernel holds a limit now, by this manager or by another one for it."""
@@ -125,7 +121,9 @@ class Enforcement:
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
-        return [*self._standing.reports(), *self._guarding.reports()]
+        return [
+            *self._standing.reports(), *self._devices.reports(), *self._guarding.reports(),
+        ]  # fmt: skip
 
     def begin(self) -> None:
         """Undo what earlier owners left, then have the kernel hold what it can. Never raises."""
@@ -155,7 +153,7 @@ class Enforcement:
         hold = self._hold
         assert hold is not None  # noqa: S101 - set by `_open`
         guarded = self._guarding.begin(hold, self._path_of_journal())
-        self._sentences += self._standing.begin(hold)
+        self._sentences += [*self._standing.begin(hold), *self._devices.begin(hold)]
         if "memory" in self.held:
             guarded += self._guarding.watch(hold)
         self._sentences += guarded
@@ -199,7 +197,7 @@ class Enforcement:
         except ActionError as error:
             self._sentences.append(f"not undone: {error}")
         else:
-            self._tell(results)
+            self._sentences += in_words(results, left_behind=False)
         self._guarding.end()
         self._drop()
         folder.close()
@@ -214,23 +212,15 @@ class Enforcement:
     def _drop(self) -> None:
         self._hold = self._folder = None
         self._standing.end()
+        self._devices.end()
         for step in self.steps:
             step.end()
         self.children.end()
 
     def _open(self) -> None:
         """Open the journal and undo what ended owners left in it."""
-        path = self._path_of_journal()
-        owner = identity_of(self._roots.proc, self._pid)
-        folder = JournalFolder(path, create=True)
-        try:
-            self._tell(restore(folder, self._roots.proc))
-            # Of this very process: what it left before it replaced its program (exec).
-            self._tell(restore(folder, self._roots.proc, owner=owner))
-            journal = Journal(folder, owner)
-        except ActionError:
-            folder.close()
-            raise
+        folder, journal, left = opened(self._path_of_journal(), self._roots.proc, self._pid)
+        self._sentences += in_words(left, left_behind=True)
         self._folder = folder
         groups = OwnGroups(self._roots, journal, self._members)
         self._held_for_all[:] = _holders.limits()
@@ -245,15 +235,6 @@ class Enforcement:
         """Neither move a helper process into our groups nor count it."""
         self.excluded |= {pid}
         self._exclude(pid)
-
-    def _tell(self, results: list[Restored]) -> None:
-        """Say what became of changes that an ended owner left, or of ours that remain."""
-        for result in results:
-            if result.outcome.state is State.UNDONE and not self.active:
-                self._sentences.append(f"undone what was left behind: {result.outcome.text}")
-            elif result.remains:
-                what = f"{result.outcome.text} ({result.name})"
-                self._sentences.append(f"not undone: {what}; `amptalk restore` tries again")
 
     def _members(self) -> list[int]:
         """The application's processes, its own first. Raises `ActionError`."""
@@ -276,10 +257,13 @@ class Enforcement:
                 run("memory_brake watch", lambda: self._brake.watch(now), PATIENCE)
             if self._standing.due(share):
                 run("cpu_quota", lambda: self._standing.lead(share), PATIENCE)
+            if self._devices.due(share, now):
+                self._devices.lead(share, now, run)
 
     def check(self) -> None:
         """Look whether what stands still stands, and order the victims anew. Never raises."""
         self._standing.check()
+        self._devices.check()
         self.declared()
 
     def declared(self) -> None:

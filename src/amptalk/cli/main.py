@@ -22,6 +22,7 @@ VERBS = {
     "doctor": ("cli.doctor", "what can be measured here, and what the rest needs"),
     "record": ("cli.record", "keep this device's sensor files over time, to replay or report it"),
     "replay": ("cli.replay", "run the library on a recorded device"),
+    "shares": ("cli.shares", "who holds what of the budget that programs share"),
     "restore": ("cli.restore", "undo limits of the kernel that a killed program left behind"),
 }
 """Each verb's module and what it does. A verb is imported when it is the one that is used."""

@@ -101,7 +101,7 @@ class RunActuation:
         """Have the quota follow power and temperature."""
         holding = self._holding
         now = holding.quota.share
-        if holding.follows and (abs(share - now) >= _STEP or (share >= 1.0) != (now >= 1.0)):
+        if holding.follows and (abs(share - now) >= _STEP or share >= 1.0 > now):
             self._runner.call("cpu_quota", lambda: holding.follow(share), _PATIENCE)
 
     def release(self) -> None:

@@ -98,7 +98,7 @@ class Channel:
         for allocation in decision.allocations:
             name, share = allocation.resource, allocation.share
             told = self._shares.get(name, 1.0)
-            if abs(share - told) >= _NOTABLE or (share >= 1.0) != (told >= 1.0):
+            if abs(share - told) >= _NOTABLE or share >= 1.0 > told:
                 self._shares[name] = share
                 self._say(Appeal(SHARE, name, share, time=time.time()))
 

@@ -196,7 +196,8 @@ class Run:
                 control.reap()  # a process that it left may have ended with it
                 if control.left:
                     told = True
-                    self.warn(_LEFT.format(program.ended.shell_status))
+                    if not self.breached:
+                        self.warn(_LEFT.format(program.ended.shell_status))
                     control.last = None
             if told and control.last is not None:
                 if control.last.sender:

@@ -131,6 +131,51 @@ int nvmlDeviceGetBAR1MemoryInfo(Device *d, u64 out[3]) { return number(d, "bar1"
     int name(Device *d, unsigned *out) { u64 v; int r = number(d, key, &v); if (!r) *out = (unsigned)v; return r; }
 SMALL(nvmlDeviceGetPowerUsage, "power")
 SMALL(nvmlDeviceGetMaxMigDeviceCount, "mig")
+/* What is set is kept in the file NVML_DOUBLE_SET until the next change, as a driver keeps it. */
+static int keep(Device *d, const char *key, unsigned value) {
+    char word[256], name[40];
+    int refused = of(d, key, word, sizeof word);
+    FILE *file = refused ? 0 : fopen(getenv("NVML_DOUBLE_SET"), "w");
+    if (file) fprintf(file, "%u\n", value), fclose(file);
+    snprintf(name, sizeof name, "%s %u", key, value);
+    note(name);
+    return file ? OK : refused;
+}
+int nvmlDeviceGetPowerManagementLimit(Device *d, unsigned *out) {
+    u64 value;
+    int result = number(d, "limit", &value);
+    FILE *file = fopen(getenv("NVML_DOUBLE_SET"), "r");
+    if (!result) *out = (unsigned)value;
+    if (file) { if (!result && fscanf(file, "%u", out) != 1) result = 999; fclose(file); }
+    return result;
+}
+int nvmlDeviceGetPowerManagementLimitConstraints(Device *d, unsigned *least, unsigned *most) {
+    u64 low, high;
+    int result = number(d, "limit.least", &low);
+    if (!result) result = number(d, "limit.most", &high);
+    if (!result) *least = (unsigned)low, *most = (unsigned)high;
+    return result;
+}
+int nvmlDeviceSetPowerManagementLimit(Device *d, unsigned value) { return keep(d, "set.power", value); }
+int nvmlDeviceGetMaxClockInfo(Device *d, int kind, unsigned *out) {
+    u64 value;
+    int result = number(d, kind ? "most.other" : "most.graphics", &value);
+    if (!result) *out = (unsigned)value;
+    return result;
+}
+int nvmlDeviceSetGpuLockedClocks(Device *d, unsigned least, unsigned most) {
+    (void)least;
+    return keep(d, "set.clocks", most);
+}
+int nvmlDeviceResetGpuLockedClocks(Device *d) { return keep(d, "set.clocks", 0); }
+int nvmlDeviceGetHandleByUUID(const char *uuid, Device **out) {
+    for (unsigned index = 0; index < or_zero("count"); index++) {
+        char key[32], word[64];
+        snprintf(key, sizeof key, "%u.uuid", index);
+        if (text(key, word, sizeof word) && !strcmp(word, uuid)) return handle((int)index, out);
+    }
+    return NOT_FOUND;
+}
 int nvmlDeviceGetClockInfo(Device *d, int kind, unsigned *out) {
     u64 value;
     int result = number(d, kind == 1 ? "sm" : "mem", &value);

@@ -1,12 +1,13 @@
 """What a change is that outlives the process that made it, and its text in the journal.
 
-Four kinds are known, and of each only the files that are named here. A journal is kept where
+Five kinds are known, and of each only the files that are named here. A journal is kept where
 only its user writes; even so no entry can make `restore` write to any other file.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from amptalk.model.errors import JournalError
@@ -14,11 +15,19 @@ from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.identity import Identity
 
 VALUE, GROUP, CONTROLLERS, STOPPED = "value", "group", "controllers", "stopped"
+GPU = "gpu"
 GROUP_FILES = frozenset({
     "memory.max", "memory.high", "memory.limit_in_bytes", "cpu.max", "cpu.cfs_quota_us",
     "cpu.cfs_period_us", "cpu.weight", "cpu.shares", "pids.max", "cgroup.freeze", "freezer.state",
 })  # fmt: skip
 """Values of control groups that may be changed, in groups that we made."""
+_DEVICE = re.compile(
+    r"/cpufreq/policy[0-9]+/scaling_max_freq"
+    r"|/powercap/intel-rapl(-mmio)?:[0-9a-f]+/constraint_[0-9]+_power_limit_uw"
+    r"|/(ACPI000D:[0-9a-f]+|hwmon[0-9]+)/power1_cap"
+)
+"""Ends of the files of devices that may be changed."""
+_OF_A_GPU = re.compile(r"/gpu/GPU-[0-9A-Za-z-]+/(power_limit|locked_clocks)")
 _SCORE = "oom_score_adj"
 _LISTED = "cgroup.subtree_control"
 _FORMAT = 1
@@ -28,9 +37,10 @@ class Change(NamedTuple):
     """One change, with all that undoing it takes."""
 
     kind: str
-    """`value`: a file holds another text. `group`: a control group was made and processes moved
-    into it. `controllers`: a group hands more controllers down to those beneath. `stopped`: a
-    process may be stopped by a signal at any time from now on."""
+    """`value`: a file holds another text. `gpu`: so does a value of a GPU, by its driver.
+    `group`: a control group was made and processes moved into it. `controllers`: a group hands more
+    controllers down to those beneath. `stopped`: a process may be stopped by a signal at any time
+    from now on."""
     path: str
     """The file, or the folder of the group or of the process."""
     original: str
@@ -106,11 +116,19 @@ def wrong(change: Change) -> str:
         GROUP: file.startswith(OURS) and change.original == folder,
         CONTROLLERS: file == _LISTED,
         STOPPED: change.process is not None and file == str(change.process[0]),
-        VALUE: (file in GROUP_FILES and name.startswith(OURS)) or _is_score(change, name, file),
+        VALUE: (file in GROUP_FILES and name.startswith(OURS))
+        or _is_score(change, name, file)
+        or _ends_as(_DEVICE, change.path),
+        GPU: _OF_A_GPU.fullmatch(change.path) is not None,
     }
     if known.get(change.kind):
         return ""
     return f"no {change.kind} of {change.path!r} is changed by this program"
+
+
+def _ends_as(pattern: re.Pattern[str], path: str) -> bool:
+    """Whether the last folders and the file of a path are what a pattern says."""
+    return any(pattern.fullmatch(path, start) for start, one in enumerate(path) if one == "/")
 
 
 def _is_score(change: Change, name: str, file: str) -> bool:

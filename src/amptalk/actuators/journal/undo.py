@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import time
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, STOPPED, Change
+from amptalk.actuators.devices import nvml
+from amptalk.actuators.journal.changes import CONTROLLERS, GPU, GROUP, STOPPED, Change
+from amptalk.actuators.kernel import writing
 from amptalk.actuators.kernel.writing import Refused, read, remove_folder, resume, same, write
 from amptalk.sensors.cgroups import OURS
 from amptalk.sensors.files import SensorFault, exists, listing
@@ -21,6 +23,16 @@ _EMPTYING = 0.5
 """Seconds in which a group must be empty: its processes may start others while they are moved."""
 _PAUSE = 0.005
 _OVER = {errno.ENOENT, errno.ENODEV, errno.ESRCH}
+
+
+class Access(Protocol):
+    """Reads and writes values by their paths. Both raise `Refused`."""
+
+    def read(self, path: str, /) -> str:
+        """What stands there."""
+
+    def write(self, path: str, text: str, /) -> None:
+        """Have something else stand there."""
 
 
 class State(Enum):
@@ -48,7 +60,7 @@ def undo(change: Change, proc: str, *, dry_run: bool = False) -> Outcome:
     With `dry_run` everything is looked at and nothing done: `UNDONE` then says what would be.
     """
     how = {
-        GROUP: _undo_group, CONTROLLERS: _undo_controllers, STOPPED: _undo_stop,
+        GROUP: _undo_group, CONTROLLERS: _undo_controllers, STOPPED: _undo_stop, GPU: _undo_gpu,
     }.get(change.kind, _undo_value)  # fmt: skip
     try:
         return how(change, proc, dry_run)
@@ -61,17 +73,29 @@ def undo(change: Change, proc: str, *, dry_run: bool = False) -> Outcome:
 
 
 def _undo_value(change: Change, proc: str, dry_run: bool) -> Outcome:  # noqa: FBT001
-    path = change.path
     if change.process is not None and start_of(proc, change.process[0]) != change.process[1]:
         return Outcome(State.NOTHING, f"process {change.process[0]} has ended")
-    now = read(path)
+    return _put_back(change, writing, dry_run=dry_run)
+
+
+def _undo_gpu(change: Change, _proc: str, dry_run: bool) -> Outcome:  # noqa: FBT001
+    if change.path.endswith(nvml.POWER):
+        return _put_back(change, nvml, dry_run=dry_run)
+    if not dry_run:  # the driver does not tell a lock, so there is nothing to compare
+        nvml.write(change.path, "")
+    return Outcome(State.UNDONE, f"{change.path}: no lock any more")
+
+
+def _put_back(change: Change, access: Access, *, dry_run: bool) -> Outcome:
+    path = change.path
+    now = access.read(path)
     if same(now, change.original):
         return Outcome(State.NOTHING, f"{path} holds {now!r} as before")
     if not any(same(now, ours) for ours in change.ours):
         return Outcome(State.THEIRS, f"{path} was changed to {now!r} by somebody else")
     if not dry_run:
-        write(path, change.original)
-        then = read(path)
+        access.write(path, change.original)
+        then = access.read(path)
         if not same(then, change.original):
             return Outcome(State.REMAINS, f"{path} holds {then!r} after writing {change.original}")
     return Outcome(State.UNDONE, f"{path}: {now!r} back to {change.original!r}")

@@ -65,6 +65,8 @@ class StandingLimits:
 
     def due(self, share: float) -> bool:
         """Whether the quota has to go to this share of all cores now."""
+        if "cpu" not in asked(self._limited):
+            return False
         now = self._quota.share
         return abs(share - now) >= _STEP or (share >= 1.0) != (now >= 1.0)
 

@@ -6,8 +6,9 @@ import time
 
 from amptalk.actuators.journal.changes import VALUE, Change, Entry
 from amptalk.actuators.journal.journal import Journal
-from amptalk.actuators.journal.undo import State, undo
-from amptalk.actuators.kernel.writing import read, same, write
+from amptalk.actuators.journal.undo import Access, State, undo
+from amptalk.actuators.kernel import writing
+from amptalk.actuators.kernel.writing import same
 from amptalk.model.errors import ActionError
 
 SETTLING = 1.0
@@ -20,15 +21,25 @@ class HeldValue:
     """A file's text as we want it, until `release`. One thread at a time; may block.
 
     `process` is pid and start for files of a process, `proc` where processes are looked for.
+    `kind` is that of the change, and `access` the way to what the path names.
     """
 
     def __init__(
-        self, path: str, journal: Journal, proc: str, process: tuple[int, int] | None = None
+        self,
+        path: str,
+        journal: Journal,
+        proc: str,
+        process: tuple[int, int] | None = None,
+        *,
+        kind: str = VALUE,
+        access: Access = writing,
     ) -> None:
         self.path = path
         self._journal = journal
         self._proc = proc
         self._process = process
+        self._kind = kind
+        self._access = access
         self._entry: Entry | None = None
         self.text: str | None = None
         """What we hold there; `None` when nothing."""
@@ -43,12 +54,14 @@ class HeldValue:
         entry = self._entry
         ours = tuple(one for one in (self.text, passing, text) if one)
         if entry is None:
-            change = Change(VALUE, self.path, read(self.path), ours, self._process)
+            change = Change(
+                self._kind, self.path, self._access.read(self.path), ours, self._process
+            )
             self._entry = self._journal.note(change)
         else:
             self._entry = self._journal.renew(entry, entry.change._replace(ours=ours))
         try:
-            write(self.path, text)
+            self._access.write(self.path, text)
             now = self._settled(passing)
         except ActionError:
             if self.text is None:
@@ -61,10 +74,10 @@ class HeldValue:
     def _settled(self, passing: str) -> str:
         """What the file holds once the kernel has done what it is told."""
         until = time.monotonic() + SETTLING
-        now = read(self.path)
+        now = self._access.read(self.path)
         while passing and same(now, passing) and time.monotonic() < until:
             time.sleep(PAUSE)
-            now = read(self.path)
+            now = self._access.read(self.path)
         return now
 
     def _took(self, now: str) -> None:
@@ -82,7 +95,7 @@ class HeldValue:
         """Why it is not held any more, empty while it is. Raises `ActionError`."""
         if self.text is None:
             return f"{self.path} is not held"
-        now = read(self.path)
+        now = self._access.read(self.path)
         return "" if same(now, self.text) else f"{self.path} was changed to {now!r}"
 
     def release(self) -> None:

@@ -1,0 +1,207 @@
+"""Asking: the protocol, who listens, what came of it (about 8 s)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amptalk.model.action import ActionReport, Verdict
+from amptalk.model.appeal import ASK, CLEAR, SHARE, Appeal, appeal_of, line_of
+from amptalk.model.decision import Allocation, Decision, Observation
+from amptalk.model.level import Level
+from amptalk.run.asking import Asking
+from amptalk.run.channel import Channel
+from amptalk.sensors.appeals import AppealReader, appeals
+from amptalk.strategies.asked import Asked
+from tests.run.support import amptalk_run
+
+TEXTS = st.text(min_size=1, max_size=8)
+NUMBERS = st.floats(-1e6, 1e6)
+
+
+@given(st.sampled_from([ASK, SHARE, CLEAR]), TEXTS, st.floats(0.05, 1.0), NUMBERS, NUMBERS)
+def test_an_event_comes_back_from_its_line(
+    event: str, resource: str, share: float, value: float, limit: float
+) -> None:
+    appeal = Appeal(event, resource, round(share, 4), round(value, 4), round(limit, 4), "MB")
+    line = line_of(appeal)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert appeal_of(line)[:6] == appeal[:6]
+
+
+@given(st.binary(max_size=60))
+def test_any_other_line_is_refused(line: bytes) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        appeal_of(line)
+
+
+def test_a_share_is_never_0() -> None:
+    assert appeal_of(b'{"event": "ask", "resource": "memory", "share": -3}').share == 0.05
+
+
+class Pipes:
+    """A channel and the reader at its other end."""
+
+    def __init__(self) -> None:
+        self.channel = Channel("/proc", None, memory=True)
+        found = appeals({**os.environ, **self.channel.variables()})
+        assert found is not None
+        self.reader: AppealReader = found
+
+
+@pytest.fixture
+def pipes() -> Pipes:
+    return Pipes()
+
+
+def test_what_is_asked_is_heard_until_it_is_cleared(pipes: Pipes) -> None:
+    assert not pipes.reader.current()
+    pipes.channel.ask(Appeal(ASK, "memory", 0.5, value=90.0, limit=100.0, unit="MB"))
+    assert pipes.reader.current()["memory"].share == 0.5
+    assert pipes.reader.current() is pipes.reader.current()
+    pipes.channel.clear("memory")
+    assert not pipes.reader.current()
+
+
+def test_systemds_way_becomes_readable_once_and_is_read_and_discarded(pipes: Pipes) -> None:
+    path = pipes.channel.variables()["MEMORY_PRESSURE_WATCH"]
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        os.read(fd, 100)
+    for _ in range(2):
+        pipes.channel.ask(Appeal(ASK, "memory", 0.5))
+    assert os.read(fd, 100) == b"\n"
+    assert pipes.channel.heard
+    pipes.channel.ask(Appeal(ASK, "cpu", 0.5))
+    with pytest.raises(BlockingIOError):
+        os.read(fd, 100)
+    os.close(fd)
+
+
+def test_only_shares_that_moved_are_told(pipes: Pipes) -> None:
+    def decided(share: float) -> Decision:
+        return Decision("dynamic", (Allocation("memory", share, "why"),))
+
+    heard = []
+    for share in (1.0, 0.97, 0.9, 0.88, 0.5, 1.0):
+        pipes.channel.follow(decided(share))
+        now = pipes.reader.current().get("memory")
+        heard.append(None if now is None else now.share)
+    assert heard == [None, None, 0.9, 0.9, 0.5, None]
+
+
+def test_nobody_who_listens_is_no_hindrance(pipes: Pipes) -> None:
+    for _ in range(3000):
+        pipes.channel.ask(Appeal(ASK, "memory", 0.5))
+    assert not pipes.channel.heard
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"AMPTALK_EVENTS_FD": "0", "AMPTALK_EVENTS_INODE": "1"},
+     {"AMPTALK_EVENTS_FD": "9999", "AMPTALK_EVENTS_INODE": "1"},
+     {"AMPTALK_EVENTS_FD": "x", "AMPTALK_EVENTS_INODE": "1"}],
+)  # fmt: skip
+def test_another_file_is_not_taken_for_the_descriptor(environment: dict[str, str]) -> None:
+    assert appeals(environment) is None
+
+
+class Fixed:
+    """A strategy that always decides the same."""
+
+    name = "fixed"
+
+    def __init__(self, *allocations: Allocation) -> None:
+        self._decision = Decision(self.name, allocations)
+
+    def decide(self, observation: Observation) -> Decision:
+        return self._decision
+
+
+def test_what_is_asked_counts_where_it_is_less_also_without_a_limit_here() -> None:
+    now = {
+        "memory": Appeal(ASK, "memory", 0.5, 90.0, 100.0, "MB"),
+        "cpu": Appeal(SHARE, "cpu", 0.9),
+    }
+    inner = Fixed(Allocation("memory", 0.8, "its own"), Allocation("power", 0.7, "its own"))
+    asked = Asked(inner, lambda: now)
+    decision = asked.decide(Observation(0.0, 1.0, ()))
+    assert decision.share("memory") == 0.5
+    assert decision.share("power") == 0.7
+    assert decision.share("cpu") == 0.9
+    assert decision.allocations[0].reason == "asked by amptalk run: memory 90 of 100 MB"
+    assert asked.decide(Observation(1.0, 1.0, ())) is decision
+    now = {}
+    assert asked.decide(Observation(2.0, 1.0, ())) is inner.decide(Observation(2.0, 1.0, ()))
+
+
+def report(verdict: Verdict, action: str = "ask_for_memory") -> ActionReport:
+    return ActionReport(
+        action, "memory", "MB", Level.CRITICAL, 0.0, 0.0, 90.0, 80.0, None, verdict
+    )  # fmt: skip
+
+
+def test_what_came_of_asking_is_counted_and_told() -> None:
+    asking = Asking()
+    assert asking.of("memory").text == "not asked: there was no time"
+    asking.take(report(Verdict.WORKED))
+    assert asking.of("memory").text == "asked to use less once, it helped"
+    asking.take(report(Verdict.NO_EFFECT))
+    assert asking.of("memory").in_vain
+    assert asking.of("memory").text == "asked to use less twice, it helped 1 times"
+    asking.take(report(Verdict.NO_EFFECT, "memory_reclaim"))
+    asking.take(report(Verdict.DENIED, "ask_for_memory (restore)"))
+    assert asking.of("memory").times == 2
+
+
+LISTENER = """
+import time, amptalk
+from amptalk import create_resource_manager
+kept = [bytearray(1 << 20) for _ in range(170)]
+with create_resource_manager(monitoring_interval=0.05) as manager:
+    cache = manager.knob("cache_mb", minimum=5, maximum=170, resource="memory")
+    until = time.monotonic() + 15
+    while time.monotonic() < until and len(kept) > 60:
+        del kept[int(cache.value):]
+        time.sleep(0.02)
+    time.sleep(3.0)
+print("kept", len(kept))
+"""
+
+
+def test_a_python_program_with_a_manager_follows_by_itself(journal: Path) -> None:
+    done = amptalk_run(
+        journal, "--json", "--memory", "200M", "--interval", "0.1", "--", sys.executable, "-c",
+        LISTENER,
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert int(done.out.split()[1]) <= 60
+    assert "it helped" in done.json["asked"]["memory"]
+
+
+SIGNALLED = """
+import signal, sys
+kept = [bytearray(1 << 20) for _ in range(95)]
+heard = signal.sigwait({signal.SIGUSR1})
+print("heard", flush=True)
+"""
+
+
+def test_a_signal_is_sent_where_one_is_named(journal: Path) -> None:
+    code = f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [10]){SIGNALLED}"
+    done = amptalk_run(
+        journal, "--memory", "110M", "--ask-signal", "USR1", "--interval", "0.1", "--",
+        sys.executable, "-c", code,
+    )  # fmt: skip
+    assert done.out == "heard\n"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "run"
