@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-vm lint types check wheel bench bench-forecast clean
+.PHONY: demo test test-vm lint types check wheel bench bench-forecast chaos clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,7 +27,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed
-	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting -p benchmarks.serving
+	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting -p benchmarks.serving \
+		-p benchmarks.dividing -p benchmarks.together
 
 check: lint types test
 
@@ -40,6 +41,10 @@ bench: $(VENV)/.installed
 # Forecasts beside public methods; with ".[bench]" installed also river's and statsforecast's.
 bench-forecast: $(VENV)/.installed
 	$(BIN)/python benchmarks/forecast.py $(ARGS)
+
+# Processes that share a ledger, killed 1000 times; the tests do it some times.
+chaos: $(VENV)/.installed
+	$(BIN)/python -m tests.sharing.ledgers.chaos --kills 1000 $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

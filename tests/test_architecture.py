@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"model", "history", "limits", "telemetry"},
     "recommendations": {"model", "history", "limits"},
     "signals": {"model", "clock", "sensors", "history", "limits", "actuators", "engine"},
-    "cooperation": {"model", "config", "sensors", "sharing", "history"},
+    "cooperation": {"model", "config", "actuators", "sensors", "sharing", "history"},
     "manager": {
         "model", "clock", "config", "loop", "block", "registry", "sensors", "history", "limits",
         "strategies", "actuators", "sharing", "telemetry", "engine", "signals", "appeals",

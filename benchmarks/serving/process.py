@@ -30,7 +30,9 @@ _REFUSED_SECONDS = 2.0
 """After a refused load the next one is tried so much later."""
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """A request as the service was told of it."""
+
     number: int
     size: float
     deadline: float
@@ -41,11 +43,11 @@ class Queue:
     """Requests that wait for one model."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[Asked] = deque()
         self._changed = threading.Condition()
         self.closed = False
 
-    def put(self, asked: _Asked) -> None:
+    def put(self, asked: Asked) -> None:
         """Append one."""
         with self._changed:
             self._waiting.append(asked)
@@ -68,9 +70,9 @@ class Queue:
         with self._changed:
             return [asked.size for asked in islice(self._waiting, most)]
 
-    def take(self, room: Room) -> list[_Asked]:
+    def take(self, room: Room) -> list[Asked]:
         """Take the oldest ones for which there is room, one at least."""
-        taken: list[_Asked] = []
+        taken: list[Asked] = []
         left = room.total * (1.0 + 1e-9)
         with self._changed:
             while self._waiting and len(taken) < room.most:
@@ -80,7 +82,7 @@ class Queue:
                 taken.append(self._waiting.popleft())
         return taken
 
-    def drop_hopeless(self, seconds: float) -> list[_Asked]:
+    def drop_hopeless(self, seconds: float) -> list[Asked]:
         """Take those whose answer, `seconds` from now, would come too late."""
         line = time.monotonic() + seconds
         with self._changed:
@@ -222,7 +224,7 @@ def _read(service: Service) -> None:
         if line == "stop\n":
             break
         model, number, size, deadline = line.split()
-        service.queues[model].put(_Asked(int(number), float(size), float(deadline)))
+        service.queues[model].put(Asked(int(number), float(size), float(deadline)))
     service.close()
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from amptalk.actuators.computing_threads import GrantedThreads
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.resource import MEMORY, Resource
 from amptalk.sensors.own import family_memory_mb
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from amptalk.config import ManagerConfig
     from amptalk.history.history import History
     from amptalk.model.sample import Sample
+
+
+_PATIENCE = 2.0
+"""Seconds in which thread counts are set."""
 
 
 class Acting(Protocol):
@@ -64,7 +69,13 @@ def cooperate(
     def told(fault: str) -> None:
         history.note("sharing", time.time(), fault=fault, consequence="grants stay as they are")
 
-    return Synchroniser(book, _now if config.scope == "application" else of_sample, told)
+    threads = GrantedThreads(acting.cores)
+
+    def granted(limits: Mapping[str, float]) -> None:
+        acting.runner.call("granted threads", lambda: threads.follow(limits), _PATIENCE)
+
+    measure = _now if config.scope == "application" else of_sample
+    return Synchroniser(book, measure, told, granted)
 
 
 def _now(resource: str, sample: Sample) -> float:

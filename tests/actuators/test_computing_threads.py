@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amptalk.actuators.actuation import Actuation
-from amptalk.actuators.computing_threads import ThreadCount, threads_of
+from amptalk.actuators.computing_threads import GrantedThreads, ThreadCount, threads_of
 from amptalk.clock import VirtualClock
 from amptalk.model.errors import ActionError
 from amptalk.model.resource import CPU
@@ -177,3 +177,10 @@ def test_a_main_thread_that_is_busy_in_the_kernel_is_not_waited_for() -> None:
 def test_a_limit_on_cpu_brings_it() -> None:
     made = Actuation(VirtualClock(), "degrade", ((CPU, 50.0),))
     assert [one.name for one in made.ladder._actuators] == ["thread_count"]
+
+
+def test_a_grant_of_cpu_is_held_until_there_is_none(torch: Torch) -> None:
+    granted = GrantedThreads(lambda: 4.0)
+    for grants, threads in (({"cpu": 60.0}, 2), ({"cpu": 25.0, "memory": 9.0}, 1), ({}, 8)):
+        granted.follow(grants)
+        assert torch.get_num_threads() == threads

@@ -17,7 +17,7 @@ import importlib
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -211,3 +211,21 @@ class ThreadCount(Actuator):
         if self._applied:
             self._applied = False
             _counts.release(self)
+
+
+class GrantedThreads:
+    """As many threads as a CPU grant of sharing keeps busy, while there is one."""
+
+    def __init__(self, cores: Callable[[], float]) -> None:
+        self._cores = cores
+
+    def follow(self, granted: Mapping[str, float]) -> None:
+        """Hold what is granted of `cpu`, nothing without; not for the tick.
+
+        Raises `ActionError`.
+        """
+        percent, cores = granted.get("cpu", math.nan), self._cores()
+        if math.isnan(percent * cores):
+            _counts.release(self)
+        else:
+            _counts.hold(self, threads_of(cores, percent))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from amptalk.model.errors import LedgerError
 from amptalk.model.resource import BUILT_IN
@@ -31,11 +31,17 @@ class Synchroniser:
         book: ComponentBook,
         measure: Callable[[str, Sample], float],
         told: Callable[[str], object],
+        granted: Callable[[Mapping[str, float]], object],
     ) -> None:
-        """`measure` reads the use of a resource now; `told` hears once of each fault."""
+        """`measure` reads the use of a resource now; `told` hears once of each fault.
+
+        `granted` is called with what this process may use, by resource, when that has changed.
+        """
         self.book = book
         self._measure = measure
         self._told = told
+        self._granted = granted
+        self._limits = book.limits
         self._sample: Sample | None = None
         self._thread: threading.Thread | None = None
         self._running = False
@@ -58,6 +64,7 @@ class Synchroniser:
         if thread is not None:
             self.book.ledger.wake()
             thread.join(2.0 * IDLE_SECONDS)
+            self._tell({})
 
     def forget(self) -> None:
         """Become inert in a fork's child."""
@@ -75,12 +82,18 @@ class Synchroniser:
                 if not self.book.sync(time.monotonic(), self._used):
                     pause = UNSETTLED_SECONDS
                 self.fault = ""
+                self._tell(self.book.limits)
             except LedgerError as error:
                 pause = _FAULT_SECONDS
                 if str(error) != self.fault:
                     self.fault = str(error)
                     self._told(self.fault)
             ledger.wait(pause)
+
+    def _tell(self, limits: Mapping[str, float]) -> None:
+        if limits is not self._limits:
+            self._limits = limits
+            self._granted(limits)
 
     def _used(self, resource: str) -> float:
         sample = self._sample

@@ -189,6 +189,11 @@ class SqliteLedger:
         with self._transaction as execute:
             return self._tables.capacities(execute)
 
+    def labels(self) -> dict[str, str]:
+        """What each participant calls itself."""
+        with self._transaction as execute:
+            return {str(seat): label for seat, label in execute("SELECT seat, label FROM members")}
+
     def divide(self, capacities: Mapping[str, float]) -> None:
         """Do nothing: what is shared with others is the whole budget, whoever is near it."""
 
