@@ -153,7 +153,7 @@ DOUBLE_FORK = (
     "if os.fork() == 0:\n"
     "    os.setsid()\n"
     "    if os.fork() == 0:\n"
-    "        time.sleep(0.3)\n"
+    "        time.sleep(1.5)\n"
     "        print('left', os.getppid(), flush=True)\n"
     "    os._exit(0)\n"
     "os.wait()\nos._exit(6)"

@@ -83,13 +83,14 @@ def test_without_anything_that_reads_toml_the_remedy_is_told(
 
 
 def test_the_command_begins_with_the_first_word_that_is_no_setting() -> None:
-    flags, config, command = parsed(
+    flags, tries, config, command = parsed(
         ["--memory", "1G", "--cpus=2", "--pace", "--config", "f", "python", "--memory", "x"]
     )
+    assert tries == []
     assert flags == [("memory", "1G"), ("cpus", "2"), ("pace", "yes")]
     assert config == "f"
     assert command == ["python", "--memory", "x"]
-    assert parsed(["--", "--odd"])[2] == ["--odd"]
+    assert parsed(["--", "--odd"])[3] == ["--odd"]
 
 
 @pytest.mark.parametrize(

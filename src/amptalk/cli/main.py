@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 VERBS = {
     "demo": ("demo.main", "real load, with and without handling, compared"),
     "run": ("cli.run", "run a program under limits"),
+    "attach": ("cli.attach", "put what already runs under limits"),
+    "detach": ("cli.attach", "end that, and put everything back"),
     "watch": ("cli.watch", "print samples as they are taken"),
     "doctor": ("cli.doctor", "what can be measured here, and what the rest needs"),
     "record": ("cli.record", "keep this device's sensor files over time, to replay or report it"),
@@ -26,6 +28,20 @@ VERBS = {
     "restore": ("cli.restore", "undo limits of the kernel that a killed program left behind"),
 }
 """Each verb's module and what it does. A verb is imported when it is the one that is used."""
+
+
+_PLAIN = frozenset({"run", "attach", "detach"})
+"""Verbs that read their own arguments, see `cli.run`."""
+
+
+def _plain(verb: str) -> Callable[[Sequence[str]], int]:
+    if verb == "run":
+        from amptalk.cli import run
+
+        return run.main
+    from amptalk.cli import attach
+
+    return attach.main if verb == "attach" else attach.end
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -40,7 +56,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (home, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
-        if name != "run" and only in {None, name}:
+        if name not in _PLAIN and only in {None, name}:
             module = import_module(f"amptalk.{home}")
             module.add_arguments(verb)
             verb.set_defaults(run=module.run)
@@ -51,10 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status (2 for bad input, 130 when interrupted)."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        if given[:1] == ["run"]:
-            from amptalk.cli import run
-
-            return run.main(given[1:])
+        if given and given[0] in _PLAIN:
+            return _plain(given[0])(given[1:])
         options = parser(given[0] if given and given[0] in VERBS else None).parse_args(given)
         return int(options.run(options))
     except AmptalkError as error:

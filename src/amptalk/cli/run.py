@@ -38,31 +38,42 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] in (["--help"], ["-h"]):
         sys.stdout.write(help_text())
         return 0
-    from amptalk.run.jobcontrol import leave_like
+    from amptalk.run.jobcontrol import JobControl, leave_like
     from amptalk.run.options import options_of
     from amptalk.run.program import CommandError
     from amptalk.run.reporting import say
     from amptalk.run.runner import Run
 
     _occupy_closed()
-    flags, config, command = parsed(arguments)
+    flags, tries, config, command = parsed(arguments)
     sources = [from_flags(flags), from_environment(os.environ)]
     path = config or os.environ.get(CONFIG)
     if path:
         sources.append(from_file(path))
     try:
-        leave_like(Run(options_of([command], sources), os.environ).run())
+        if tries:
+            if command:
+                raise ConfigurationError(f"--try and the command {command[0]!r}: give one of them")
+            from amptalk.run.trying import run_largest
+
+            leave_like(run_largest(tries, sources, os.environ))
+        leave_like(Run(options_of([command], sources), os.environ).run(JobControl()))
     except CommandError as error:
         say(str(error))
         return error.status
 
 
-def parsed(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], str, list[str]]:
-    """Settings by name, the file, and the command. Raises `ConfigurationError`.
+Flags = list[tuple[str, str]]
+"""Settings by name, with the text of each."""
+
+
+def parsed(arguments: Sequence[str]) -> tuple[Flags, list[str], str, list[str]]:
+    """Settings, variants, the file, and the command. Raises `ConfigurationError`.
 
     The command begins with the first word that is no setting, or after `--`.
     """
-    flags: list[tuple[str, str]] = []
+    flags: Flags = []
+    tries: list[str] = []
     config, rest = "", list(arguments)
     while rest and rest[0].startswith("-"):
         word = rest.pop(0)
@@ -70,7 +81,7 @@ def parsed(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], str, list[s
             break
         flag, equals, text = word.partition("=")
         known = BY_FLAG.get(flag)
-        if known is None and flag != "--config":
+        if known is None and flag not in {"--config", "--try"}:
             raise ConfigurationError(f"{flag} is no setting: `amptalk run --help` lists them")
         takes = known is None or bool(known.takes)
         if takes and not equals:
@@ -79,11 +90,13 @@ def parsed(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], str, list[s
             text = rest.pop(0)
         if not takes and equals:
             raise ConfigurationError(f"{flag} takes no value")
-        if known is None:
+        if flag == "--try":
+            tries.append(text)
+        elif known is None:
             config = text
         else:
             flags.append((known.name, text if takes else "yes"))
-    return flags, config, rest
+    return flags, tries, config, rest
 
 
 def help_text() -> str:
@@ -94,7 +107,11 @@ def help_text() -> str:
         allowed = f" ({', '.join(setting.allowed)})" if setting.allowed else ""
         gap = "\n" + " " * _COLUMN if len(flag) >= _COLUMN - 1 else " " * (_COLUMN - len(flag))
         lines.append(f"{flag}{gap}{setting.text}{allowed}")
-    return "\n".join([*lines, f"{'  --config FILE':{_COLUMN}}a TOML file with a table [run]", ""])
+    lines += [
+        f"{'  --try COMMAND':{_COLUMN}}several, largest first: run the first that fits now",
+        f"{'  --config FILE':{_COLUMN}}a TOML file with a table [run]",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _occupy_closed() -> None:

@@ -11,7 +11,7 @@ follows what the strategy allots to them (`follow`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
@@ -35,7 +35,7 @@ from amptalk.sensors.identity import identity_of
 from amptalk.sensors.roots import Roots
 
 if TYPE_CHECKING:
-    from amptalk.actuators.guardian.guardian import GuardianProcess
+    from amptalk.actuators.guardian.guardian import GuardianProcess, Starter
 
 _FEW = 3
 """Other processes that a reason names at most."""
@@ -110,26 +110,33 @@ class Holding:
             folder.close()
             raise
         self._folder = folder
-        groups = OwnGroups(self._roots, journal, self._members)
+        groups = self._groups(journal)
         self.hold = Hold(
             self._roots, journal, groups, self._members, self.limits, lambda: self.cores.amount
         )
         self._guard(path)
         return self.hold
 
+    def _groups(self, journal: Journal) -> OwnGroups:
+        return OwnGroups(self._roots, journal, self._members)
+
     def _members(self) -> Iterable[int]:
         return self.members()
 
     def _guard(self, path: str) -> None:
         """Start a guardian, before anything is changed."""
-        from amptalk.actuators.guardian.forked import by_fork
         from amptalk.actuators.guardian.guardian import GuardianProcess
 
         assert self.hold is not None  # noqa: S101 - `_begin` has set it
         try:
-            self._guardian = GuardianProcess(self.hold.journal.owner, path, by_fork)
+            self._guardian = GuardianProcess(self.hold.journal.owner, path, self._starter())
         except ActionError as error:
             self.notes.append(f"if this process is killed, `amptalk restore` is needed: {error}")
+
+    def _starter(self) -> Starter:
+        from amptalk.actuators.guardian.forked import by_fork
+
+        return by_fork
 
     def _ready(self, hold: Hold, controller: str) -> None:
         """Find the place for a group, in a scope of systemd's if need be. Raises `ActionError`."""
@@ -147,11 +154,12 @@ class Holding:
             for pid in (*self.helpers, self._pid):
                 hold.groups.aside(pid)
 
-    def _divisible(self, hold: Hold, controller: str) -> None:
+    def _divisible(self, hold: Hold, controller: str, family: Collection[int] = ()) -> None:
+        """Raises `ActionError` where others than us and `family` live in a group of version 2."""
         place = hold.groups.place(controller)
         if place.version == 1 or is_root(2, place.home):
             return
-        ours = {str(self._pid), *map(str, self.helpers)}
+        ours = set(map(str, family or {self._pid, *self.helpers}))
         others = [pid for pid in read(f"{place.home}/cgroup.procs").split() if pid not in ours]
         if others:
             raise ActionError(

@@ -128,9 +128,9 @@ class Program:
                 os.kill(self.pid, number)
 
 
-def adopt_orphans() -> None:
-    """Become the parent of what the program leaves, from now on."""
-    _prctl()(_SET_SUBREAPER, 1, 0, 0, 0)
+def adopt_orphans(*, adopt: bool = True) -> None:
+    """Become the parent of what the program leaves, from now on, or do so no longer."""
+    _prctl()(_SET_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def _prctl() -> Callable[..., object]:

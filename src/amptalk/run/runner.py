@@ -80,10 +80,21 @@ class Run:
         self._starts = 0
         self.breached = ""
         """The breach for which the program was ended by us."""
+        self.summary: Summary | None = None
+        """Of a run that is over."""
 
-    def run(self) -> Ended:
+    @property
+    def fitted(self) -> bool:
+        """Whether it was not ended because of a limit."""
+        return not self.breached and not self._report.kills > 0
+
+    @property
+    def memory_limit_mb(self) -> float:
+        """The limit on memory, `inf` without one."""
+        return {known.name: limit for known, limit in self._limits}.get("memory", inf)
+
+    def run(self, control: JobControl) -> Ended:
         """Run it to its end and undo everything. Raises `CommandError` when it does not start."""
-        control = JobControl()
         holding = self._holding
         try:
             holding.open()
@@ -93,7 +104,8 @@ class Run:
             ended, summary = self._programs(control)
         finally:
             self._end()
-        self._report.tell(summary._replace(notes=(*summary.notes, *holding.notes)), self._watching)
+        self.summary = summary._replace(notes=(*summary.notes, *holding.notes))
+        self._report.tell(self.summary, self._watching)
         self._channel.close()
         return ended
 
@@ -278,3 +290,4 @@ class Run:
         if watching is not None:
             watching.acting.release()
         self._holding.close()
+        adopt_orphans(adopt=False)  # a guardian of another run must not become our child

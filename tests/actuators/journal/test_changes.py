@@ -29,9 +29,12 @@ ALLOWED = [
     Change(GROUP, GROUP_FOLDER, "/sys/fs/cgroup/memory/unit"),
     Change(CONTROLLERS, "/sys/fs/cgroup/unit/cgroup.subtree_control", "", ("memory",)),
     Change(VALUE, "/proc/99/oom_score_adj", "0", ("500",), (99, 12)),
+    LIMIT._replace(path="/sys/fs/cgroup/memory/unit/memory.max"),
 ]
 FORBIDDEN = [
-    LIMIT._replace(path="/sys/fs/cgroup/memory/unit/memory.max"),
+    LIMIT._replace(path="/sys/fs/cgroup/memory/unit/memory.high"),
+    LIMIT._replace(path="/sys/fs/cgroup/memory.max"),
+    LIMIT._replace(path="/home/unit/memory.max"),
     LIMIT._replace(path=f"{GROUP_FOLDER}/../memory.max"),
     LIMIT._replace(path=f"{GROUP_FOLDER}/cgroup.procs"),
     LIMIT._replace(path="/etc/passwd"),

@@ -27,6 +27,10 @@ _DEVICE = re.compile(
     r"|/(ACPI000D:[0-9a-f]+|hwmon[0-9]+)/power1_cap"
 )
 """Ends of the files of devices that may be changed."""
+_GIVEN_GROUP = re.compile(
+    r"/fs/cgroup/.+/(memory\.max|memory\.limit_in_bytes|cpu\.max|cpu\.cfs_(quota|period)_us)"
+)
+"""Limits of groups that somebody else made, which `amptalk attach` was told to change."""
 _OF_A_GPU = re.compile(r"/gpu/GPU-[0-9A-Za-z-]+/(power_limit|locked_clocks)")
 _SCORE = "oom_score_adj"
 _LISTED = "cgroup.subtree_control"
@@ -118,7 +122,8 @@ def wrong(change: Change) -> str:
         STOPPED: change.process is not None and file == str(change.process[0]),
         VALUE: (file in GROUP_FILES and name.startswith(OURS))
         or _is_score(change, name, file)
-        or _ends_as(_DEVICE, change.path),
+        or _ends_as(_DEVICE, change.path)
+        or _ends_as(_GIVEN_GROUP, change.path),
         GPU: _OF_A_GPU.fullmatch(change.path) is not None,
     }
     if known.get(change.kind):

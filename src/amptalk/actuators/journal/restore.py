@@ -86,6 +86,11 @@ def restore(
     return [*results, *_undo_all(folder, due, proc, dry_run=dry_run, deadline=deadline)]
 
 
+def entries_of(folder: JournalFolder) -> list[Entry]:
+    """All entries that can be read, latest change first. Raises `JournalError`."""
+    return _entries(folder)[0]
+
+
 def _entries(folder: JournalFolder) -> tuple[list[Entry], list[Restored]]:
     """All entries that can be read, latest change first, and what came of the others."""
     entries, broken = [], []

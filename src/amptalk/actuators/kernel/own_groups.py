@@ -19,6 +19,7 @@ from amptalk.actuators.kernel.places import FREEZER, SCOPE, Place, place_of
 from amptalk.actuators.kernel.writing import Refused, make_folder, read, write
 from amptalk.model.errors import ActionError
 from amptalk.sensors.cgroups import own_group_name
+from amptalk.sensors.identity import Identity
 from amptalk.sensors.roots import Roots
 
 _HELPER = "guardian"
@@ -30,16 +31,19 @@ _ROUNDS = 20
 class OwnGroups:
     """Makes, fills and removes our groups. Thread-safe, and slow: not for the tick.
 
-    `members` lists the processes of the application, its own first.
+    `members` lists the processes of the application, its own first; `whom` is the process for which
+    they are made and named, by default the journal's owner.
     """
 
     def __init__(
-        self, roots: Roots, journal: Journal, members: Callable[[], Iterable[int]]
-    ) -> None:
+        self, roots: Roots, journal: Journal, members: Callable[[], Iterable[int]],
+        whom: Identity | None = None,
+    ) -> None:  # fmt: skip
+        whom = journal.owner if whom is None else whom
         self._roots = roots
         self._journal = journal
-        self._pid = journal.owner.pid
-        self._name = own_group_name(journal.owner.pid, journal.owner.start)
+        self._pid = whom.pid
+        self._name = own_group_name(whom.pid, whom.start)
         self._members = members
         self._lock = threading.RLock()
         self._made: dict[str, list[Entry]] = {}
