@@ -30,16 +30,15 @@ def waiting(component: Component, count: int) -> None:
 
 
 def test_what_is_free_is_granted_at_once_and_given_back(world: World) -> None:
-    b = world.lent()
-    b.demand(memory_mb=100)
-    world.book._components["a"].demand(memory_mb=300)
-    world.used = 100.0
-    world.sync()
-    with b.hold(memory_mb=400):
-        assert b.grant("memory") == 500
-        with b.hold(memory_mb=100):
-            assert b.grant("memory") == 600
-    assert b.grant("memory") == 100
+    part = world.book.register("part", memory_mb=(100, 900))
+    part.demand(memory_mb=100)
+    world.divide()
+    with part.hold(memory_mb=400, timeout=0):
+        assert part.grant("memory") == 500
+        with part.hold(memory_mb=100, timeout=0):
+            assert part.grant("memory") == 600
+        assert part.grant("memory") == 500
+    assert part.grant("memory") == 100
 
 
 def test_it_waits_until_others_have_shrunk(world: World) -> None:
@@ -62,17 +61,16 @@ def test_who_came_first_is_served_first(world: World) -> None:
     world.used = 900.0
     large = entering(b.hold(memory_mb=350))
     waiting(b, 1)
-    small = entering(b.hold(memory_mb=50))
-    waiting(b, 2)
+    small = b.hold(memory_mb=50, timeout=0)
     world.sync()
-    world.used = 700.0  # 350 were to be given up; what is charged falls when it is measured
-    world.sync()
-    assert large.is_alive() == small.is_alive(), "the small one did not overtake"
+    with pytest.raises(AdmissionTimeoutError, match="500 of memory wanted, 100 granted"):
+        small.__enter__()
+    assert large.is_alive()
     world.used = 300.0
     world.sync()
-    for thread in (large, small):
-        thread.join(DEADLINE)
-        assert not thread.is_alive()
+    large.join(DEADLINE)
+    assert not large.is_alive()
+    assert b.grant("memory") == 450
 
 
 def test_a_time_out_gives_up_what_was_asked_and_says_why(world: World) -> None:
@@ -88,7 +86,7 @@ def test_several_resources_are_held_together(world: World) -> None:
     part = world.book.register("part", memory_mb=(100, 500), cpu_percent=(10, 60))
     part.demand(memory_mb=100, cpu_percent=10)
     world.divide()
-    with part.hold(memory_mb=200, cpu_percent=30):
+    with part.hold(memory_mb=200, cpu_percent=30, timeout=0):
         assert (part.grant("memory"), part.grant("cpu")) == (300, 40)
     assert (part.grant("memory"), part.grant("cpu")) == (100, 10)
     rows = {share.resource: share.charged for share in world.book.shares()}
@@ -106,7 +104,7 @@ def test_a_callback_may_not_ask_for_more(world: World) -> None:
 
     def shrink(request: Request) -> None:
         try:
-            with a.hold(memory_mb=10):
+            with a.hold(memory_mb=10, timeout=0):
                 pass
         except NestedAdmissionError as error:
             caught.append(error)
