@@ -26,9 +26,12 @@ _HELD_BACK = 0.9
 """Up to this share of work it shows whether announced work is held back as well."""
 _TOO_LITTLE = 0.1
 """Of which less than this part shows was announced too high, or has not come."""
+_LITTLE_LEFT = 0.5
+"""Below this share of work that is what it would show as well if it is held back."""
 _LARGE = 0.5
 """Part of all that runs of announced work which has to have begun to tell."""
-_LESSON = 0.5
+_LESSON, _UNKNOWN = 0.5, 0.25
+"""At first a single time tells."""
 
 
 def running_at(announced: Sequence[Announcement], moment: float) -> float:
@@ -75,7 +78,7 @@ class KnownDemand:
         self.scales = False
         """Whether announced work is held back as the rest is; learned from what it took while
         work was held back."""
-        self._scaling = 0.0
+        self._scaling = _UNKNOWN
         """Part of it that was."""
         self._part = 1.0
         """Of what is announced, this part runs."""
@@ -169,7 +172,7 @@ class KnownDemand:
         if not (tells and self._may_scale):
             return
         part = (value - self._origin) / expected
-        if part > _TOO_LITTLE:
+        if part > _TOO_LITTLE or share < _LITTLE_LEFT:
             scaling = min(1.0, max(0.0, (1.0 - part) / (1.0 - share)))
             self._scaling += _LESSON * (scaling - self._scaling)
             self.scales = self._scaling > 0.5

@@ -18,6 +18,7 @@ from amptalk.model.decision import Allocation, Expectation
 from amptalk.model.level import LimitState
 from amptalk.model.resource import Kind
 from amptalk.strategies.control import NOTHING, Known, LimitControl
+from amptalk.strategies.controllers.fast import FastController
 from amptalk.strategies.costs import STAYING, break_even
 from amptalk.strategies.demand import KnownDemand, Stretch, running_at
 from amptalk.strategies.prospects import Growth, Prospect, claim_of, probability_of, prospect_of
@@ -172,21 +173,23 @@ class Foresight:
         self._acting = probability >= break_even(cut, kind) * (STAYING if self._acting else 1.0)
         demand = self._demand
         if demand.scales:
-            return self._held_back(announced, kind)
+            return self._held_back(announced)
         taken = demand.taken
         return Known(taken, taken + (extra + doubt + growth if self._acting else 0.0))
 
-    def _held_back(self, announced: list[Announcement], kind: Kind) -> Known:
+    def _held_back(self, announced: list[Announcement]) -> Known:
         """Room for announced work that is held back as the rest is.
 
-        What has begun is in the load by now, or will be before work is raised again.
+        It is made just in time: one cut does. What has begun is in the load by now, or will be
+        before work is raised again.
         """
-        begun = running_at(announced, 0.0)
-        starts = [one.starts_in for one in announced if 0.0 < one.starts_in <= SET_ASIDE[kind]]
-        soon = max([running_at(announced, moment) for moment in starts], default=0.0)
-        if not self._acting or soon <= begun:
+        controller = self._control.controller
+        if not isinstance(controller, FastController):
             return NOTHING
-        return Known(coming=soon - begun)
+        begun = running_at(announced, 0.0)
+        starts = [one.starts_in for one in announced if 0.0 < one.starts_in <= controller.lead]
+        soon = max([running_at(announced, moment) for moment in starts], default=0.0)
+        return Known(coming=soon - begun) if soon > begun else NOTHING
 
     def _change_control(
         self, state: LimitState, forecast: Forecast, extra: float, now: float

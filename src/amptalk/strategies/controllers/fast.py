@@ -80,6 +80,11 @@ class FastController(Controller):
         self._raising.give_up()
         self._raising.wait(now)
 
+    @property
+    def lead(self) -> float:
+        """Seconds until a cut shows."""
+        return self.observer.delay + self.observer.elapsed
+
     def share_with(self, coming: float) -> float:
         """The share to hold the limit with so much more work (part of the limit, in full)."""
         return math.exp(min(0.0, max(LEAST, self.observer.share_with(coming, -self.guard))))
