@@ -129,8 +129,67 @@ def test_ticks_missed_while_held_up_are_skipped_and_counted() -> None:
             nonlocal now
             waits.append(round(timeout, 6))
             now += timeout + (3.5 if len(waits) == 3 else 0.0)
-            return len(waits) == 6
+            self.given = len(waits) == 6
+            return self.given
 
     loop._run(Script(), 1.0)
     assert waits == [1.0, 1.0, 1.0, 0.5, 1.0, 1.0]
     assert loop.skipped == 3
+
+
+def test_it_wakes_early_and_comes_back_to_its_grid_or_sooner() -> None:
+    now = 100.0
+    ticks: list[float] = []
+    intervals = iter([1.0, 1.0, 0.25, 1.0, 1.0])
+
+    def tick() -> float:
+        ticks.append(round(now - 100.0, 6))
+        return next(intervals)
+
+    loop = Loop(tick, lambda: now, "unused")
+    early = {2: 0.4, 3: 0.5}
+
+    class Script(StopSignal):
+        """Plays the signal: the second and third wait are woken early, the sixth stops."""
+
+        count = 0
+
+        def wait(self, timeout: float) -> bool:
+            nonlocal now
+            self.count += 1
+            self.given = self.count == 6
+            now += early.get(self.count, timeout)
+            return self.given or self.count in early
+
+    loop._run(Script(), 1.0)
+    assert ticks == [1.0, 1.4, 1.9, 2.0, 3.0]
+    assert loop.skipped == 0
+
+
+def test_whoever_wakes_it_does_not_wait_and_one_wake_up_is_one_tick() -> None:
+    signal = StopSignal()
+    for _ in range(3):
+        signal.wake()
+    assert signal.wait(0.0)
+    assert not signal.wait(0.0)
+    signal.give()
+    signal.give()
+    assert signal.wait(0.0)
+    assert signal.given
+
+
+def test_a_wake_up_has_a_running_loop_tick_at_once() -> None:
+    ticked = threading.Semaphore(0)
+
+    def tick() -> float:
+        ticked.release()
+        return 3600.0
+
+    loop = Loop(tick, time.monotonic, "test-wake")
+    loop.wake()  # nothing runs yet
+    loop.start(3600.0)
+    loop.wake()
+    assert ticked.acquire(timeout=DEADLINE)
+    loop.wake()
+    assert ticked.acquire(timeout=DEADLINE)
+    assert loop.stop()

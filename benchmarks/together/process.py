@@ -4,8 +4,9 @@
 
 It prints `ready`, then `done N` for each request that it answered and `drop N` for one whose time
 was over before it began. With `sharing`, the ledger's URL, it shares `budget` MB with the others:
-it says what it wants, takes the largest batch that its grant allows, and gives back what it is
-asked for. Without, every batch is as large as `batch` says and what is loaded stays loaded.
+it says what it wants, takes the largest batch up to `batch` that its grant allows, and gives back
+what it is asked for. Without, every batch is as large as `batch` says and what is loaded stays
+loaded.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ SHRINK = 6.0
 class Fixed:
     """No cooperation: a batch of one size, everything stays loaded."""
 
-    def __init__(self, size: Size, batch: int) -> None:
-        self._batch = min(batch, size.most)
+    def __init__(self, size: Size) -> None:
+        self._most = size.most
 
     def batch(self, waiting: int) -> int:
         """How many may run now; 0 for none yet."""
-        return min(waiting, self._batch)
+        return min(waiting, self._most)
 
     def idle(self) -> bool:
         """Whether the model is to rest."""
@@ -95,14 +96,13 @@ class Service:
 
     def __init__(self, config: dict[str, Any]) -> None:
         name = config["model"]
-        self._size = SIZES[name]
+        size = SIZES[name]
+        self._size = size._replace(most=min(size.most, config["batch"]))
         self._model: Model = make(name)
         self._queue = Queue()
         url = config["sharing"]
         self._control = (
-            Shared(name, self._size, config["budget"], url)
-            if url
-            else Fixed(self._size, config["batch"])
+            Shared(name, self._size, config["budget"], url) if url else Fixed(self._size)
         )
 
     def serve(self) -> None:

@@ -48,7 +48,7 @@ class Arm(NamedTuple):
     name: str
     limit_mb: float
     batch: int
-    """The largest batch where nobody shares."""
+    """The largest batch of documents."""
     shares: bool
 
 
@@ -56,7 +56,7 @@ ARMS = (
     Arm("no limit", LIMIT_MB * _CEILING, 64, shares=False),
     Arm("hard limit, restart", LIMIT_MB, 64, shares=False),
     Arm("hard limit, small batch", LIMIT_MB, 3, shares=False),
-    Arm("cooperative", LIMIT_MB, 0, shares=True),
+    Arm("cooperative", LIMIT_MB, 12, shares=True),
 )
 
 

@@ -8,38 +8,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class StopSignal:
-    """Says once to one waiting thread that it is to stop.
+    """Says once to one waiting thread that it is to stop, and any time that it is to wake.
 
     A held lock, because waiting for a `threading.Event` runs a dozen Python frames more, and
     after a second of sleep each of them is cold: 30 µs a tick.
     """
 
-    __slots__ = ("_given", "_held")
+    __slots__ = ("_held", "given")
 
     def __init__(self) -> None:
-        self._given = False
+        self.given = False
+        """Whether it is to stop."""
         self._held = threading.Lock()
         self._held.acquire()
 
     def give(self) -> None:
-        """Tell it; idempotent, by one thread at a time."""
-        if not self._given:
-            self._given = True
+        """Tell it to stop; idempotent."""
+        self.given = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Have it look now; any thread, as often as it likes."""
+        with suppress(RuntimeError):  # it was woken already and has not looked yet
             self._held.release()
 
     def wait(self, timeout: float) -> bool:
-        """True as soon as the signal is given, False after `timeout` seconds."""
+        """True as soon as it is woken or stopped, False after `timeout` seconds."""
         return self._held.acquire(timeout=timeout)
 
 
 class Loop:
     """Calls `tick` on a thread of its own until stopped.
 
-    `tick` returns the seconds until the next one. Instants lie on a grid: an
-    early or late wake-up does not shift the later ones, and ticks missed while
+    `tick` returns the seconds until the next one; `wake` has one come at once, in between. Instants
+    lie on a grid: an early or late wake-up does not shift the later ones, and ticks missed while
     the machine or the interpreter was held up are skipped, not caught up.
     """
 
@@ -94,12 +100,22 @@ class Loop:
         self._lock = threading.Lock()
         self._thread = None
 
+    def wake(self) -> None:
+        """Have the next tick come at once; from any thread, nothing while it does not run."""
+        self._stopping.wake()
+
     def _run(self, stopping: StopSignal, wait: float) -> None:
         due = self._now() + wait
-        while not stopping.wait(max(0.0, due - self._now())):
-            interval = self._tick()
-            due, missed = next_due(due, interval, self._now())
-            self.skipped += missed
+        while True:
+            early = stopping.wait(max(0.0, due - self._now()))
+            if stopping.given:
+                return
+            interval, now = self._tick(), self._now()
+            if early and now < due:
+                due = min(due, now + interval)
+            else:
+                due, missed = next_due(due, interval, now)
+                self.skipped += missed
 
 
 def next_due(due: float, interval: float, now: float) -> tuple[float, int]:

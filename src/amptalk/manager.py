@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.actuation import Actuation
+from amptalk.actuators.enforcing import Enforcing
 from amptalk.appeals import strategy_of
 from amptalk.block import Block
 from amptalk.clock import Clock, SystemClock
@@ -87,7 +88,7 @@ class ResourceManager(Block):
             self._clock, handling, self.limits.items(), on_refuse=self._listeners.refused,
             own_memory_mb=own_memory_mb, family_memory_mb=family_memory_mb,
             cores=lambda: self._sensors.capacity.cpu_cores, learned=self.config.learned,
-            scope=scope, exclude=self._exclude, device_limits=self.config.device_limits, gpu=gpu,
+            enforcing=Enforcing(scope, self.config.device_limits, gpu, self._exclude, self._wake),
         )  # fmt: skip
         self.jobs = self._actuation.jobs.table
         """What each named job takes, as learned from its runs, and how sure that is."""
@@ -115,23 +116,21 @@ class ResourceManager(Block):
         self.gpus = self._sensors.gpus
         """All GPUs as of the last slow reading, no device is asked; see `Gpu`."""
         self._judge = Judge(self.limits.items(), monitoring_interval)
-        self._effectiveness = Effectiveness(
-            self._strategy.name, self._judge, acting=self._actuation.acting
-        )
-        parts = Parts(
-            self._sensors, self.history, self._judge, self._strategy,
-            self._actuation, self._sharing.book, self._effectiveness,
-        )  # fmt: skip
-        known = Known(
+        acting = self._actuation.acting
+        self._effectiveness = Effectiveness(self._strategy.name, self._judge, acting=acting)
+        self.recommendations = Recommendations(Known(
             self.history, self.limits,
             lambda name: self._effectiveness.outcome(name).work_reduced_seconds,
             lambda: self._sensors.capacity.memory_mb, self._sensors.signals.described,
-        )  # fmt: skip
-        self.recommendations = Recommendations(known)
+        ))  # fmt: skip
         """Which limits and reservations to set, by what was used: `manager.recommendations()`."""
         self._engine = Engine(
-            parts, monitoring_interval, (self._listeners.tell, self.recommendations.follow)
-        )
+            Parts(
+                self._sensors, self.history, self._judge, self._strategy,
+                self._actuation, self._sharing.book, self._effectiveness,
+            ),
+            monitoring_interval, (self._listeners.tell, self.recommendations.follow),
+        )  # fmt: skip
         self._ticking = threading.Lock()
         self._signals = Signals(
             Told(self._sensors.signals, self.history, self._judge, self._actuation, self._engine),
@@ -149,11 +148,18 @@ class ResourceManager(Block):
         """Say how important a child process is, for handling `enforce`; see `Actuation.child`."""
         self._actuation.child(process, priority=priority, may_end=may_end)
 
+    def protect(self, name: str) -> None:
+        """Name processes that must live, for handling `enforce`; see `Actuation.protect`."""
+        self._actuation.protect(name)
+
     def _exclude(self, pid: int) -> None:
         """Leave a helper process of ours out of the application."""
         leave_out(pid)
         with self._ticking:
             self._sensors.exclude(pid)
+
+    def _wake(self) -> None:
+        self._loop.wake()
 
     @property
     def running(self) -> bool:
@@ -240,8 +246,7 @@ class ResourceManager(Block):
     @property
     def limit_states(self) -> tuple[LimitState, ...]:
         """Each limit as judged in the latest tick: value, level, time to limit."""
-        last = self._engine.last
-        return last.limits if last is not None else ()
+        return () if (last := self._engine.last) is None else last.limits
 
     @property
     def level(self) -> Level:
@@ -256,8 +261,7 @@ class ResourceManager(Block):
     @property
     def decision(self) -> Decision | None:
         """The latest decision of the strategy, `None` before the first tick."""
-        last = self._engine.last
-        return last.decision if last is not None else None
+        return None if (last := self._engine.last) is None else last.decision
 
     @property
     def capacity(self) -> Capacity:
@@ -271,8 +275,8 @@ class ResourceManager(Block):
     def notices(self) -> tuple[str, ...]:
         """What an operator should know: limits that nothing can hold or that cannot be meant."""
         capacity = self._sensors.capacity
-        warnings = self.limits.warnings(capacity.cpu_cores, capacity.memory_mb)
-        return (*warnings, *self._actuation.holds())
+        unlikely = self.limits.warnings(capacity.cpu_cores, capacity.memory_mb)
+        return (*unlikely, *self._actuation.holds())
 
     def save_metrics(self, path: str | os.PathLike[str]) -> None:
         """Write history, events and effectiveness; the suffix says how.

@@ -12,6 +12,7 @@ import pytest
 
 from amptalk.actuators import actuation as actuation_module
 from amptalk.actuators.actuation import Actuation
+from amptalk.actuators.enforcing import Enforcing
 from amptalk.actuators.hooks import Hook
 from amptalk.clock import SystemClock, VirtualClock
 from amptalk.model.action import ActionReport, Verdict
@@ -203,7 +204,7 @@ def test_enforce_says_what_it_asks_the_kernel_for_and_what_it_does_not_set() -> 
 
 
 def test_enforce_is_for_the_limits_of_an_application() -> None:
-    actuation = Actuation(VirtualClock(), "enforce", LIMITS, scope="device")
+    actuation = Actuation(VirtualClock(), "enforce", LIMITS, enforcing=Enforcing("device"))
     actuation.begin()
     assert "scope 'application' alone" in actuation.holds()[0]
     actuation.child(1, priority=1)  # nothing comes of it

@@ -15,7 +15,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from amptalk.actuators.admission import AdmissionGate
+from amptalk.actuators.amounts import label
 from amptalk.actuators.announcements import AnnouncementBook
+from amptalk.actuators.enforcing import Enforcing
 from amptalk.actuators.jobs.ledger import Jobs
 from amptalk.actuators.knob_board import KnobBoard
 from amptalk.actuators.ladder import HeldBack, Ladder
@@ -29,7 +31,6 @@ from amptalk.model.decision import Decision
 from amptalk.model.level import LimitState
 from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
-from amptalk.sensors.gpu.choice import choice_of
 
 if TYPE_CHECKING:
     from amptalk.actuators.enforcement import Enforcement
@@ -42,16 +43,8 @@ BEGIN_SECONDS = 2.0
 _SAVING = 5.0
 """Seconds after which writing what was learned counts as hanging."""
 
-UNNAMED = (
-    "handling 'enforce': limits of devices (power, clocks) are for the whole machine, so none is "
-    "set unless it is named: device_limits=[...]"
-)
 _NO_REPORTS: tuple[ActionReport, ...] = ()
 _SHOWN = {"cpu": "CPU", "gpu": "GPU", "gpu_memory": "GPU memory"}
-
-
-def _nobody(_pid: int) -> None:
-    """Leave no process out: nothing counts them."""
 
 
 def _unknown() -> float:
@@ -64,7 +57,7 @@ class Actuation:
     `handling` is `observe` (nothing is done, admission passes everything), `degrade`
     (own-process, reversible steps) or `enforce` (the kernel holds limits too, of `scope`
     "application" alone, from `begin` to `release`; limits of devices that are named whatever the
-    scope is).
+    scope is): how, `enforcing` says.
     """
 
     def __init__(
@@ -78,14 +71,11 @@ class Actuation:
         family_memory_mb: Callable[[], float] = _unknown,
         cores: Callable[[], float] = _unknown,
         learned: str | None = None,
-        scope: str = "application",
-        exclude: Callable[[int], object] = _nobody,
-        device_limits: Sequence[str] = (),
-        gpu: str | int | None = None,
+        enforcing: Enforcing | None = None,
     ) -> None:
         self._clock = clock
         self._handling = handling
-        self._device_limits = device_limits
+        self._enforcing = Enforcing() if enforcing is None else enforcing
         self.acting = handling != "observe"
         """False when decisions are only made, not carried out."""
         self._limits = tuple(limits)
@@ -116,15 +106,9 @@ class Actuation:
             self.ladder.add(step)
         self.enforcement: Enforcement | None = None
         """What the kernel holds; `None` unless handling is `enforce`."""
-        self._of_application = scope == "application"
-        if handling == "enforce" and (self._of_application or device_limits):
-            from amptalk.actuators.devices.limits import DeviceLimits
-            from amptalk.actuators.enforcement import Enforcement
-
-            self.enforcement = Enforcement(
-                clock, self._limits if self._of_application else (), cores=cores, exclude=exclude,
-                devices=DeviceLimits(clock, device_limits, choice_of(gpu).name or "0"),
-            )  # fmt: skip
+        if handling == "enforce":
+            self.enforcement = self._enforcing.make(clock, self._limits, cores)
+        if self.enforcement is not None:
             for step in self.enforcement.steps:
                 self.ladder.add(step)
 
@@ -175,6 +159,21 @@ class Actuation:
         if enforcement.active:
             self.runner.call("victims", enforcement.declared, BEGIN_SECONDS)
 
+    def protect(self, name: str) -> None:
+        """Have the kernel, when it must kill, kill processes of this name last (`sshd`).
+
+        The name is the one that `ps -o comm` shows; processes of this user and of root count. It
+        takes handling `enforce` and root with CAP_SYS_RESOURCE; what may not be done, a notice
+        tells. Raises `ConfigurationError` for what is no name.
+        """
+        label(name, "a process to protect")
+        enforcement = self.enforcement
+        if enforcement is None:
+            return
+        enforcement.protected.add(name)
+        if enforcement.active:
+            self.runner.call("victims", enforcement.declared, BEGIN_SECONDS)
+
     def announced(self, sample: Sample) -> tuple[Announcement, ...]:
         """Demand that is known to come and that the sample does not show yet.
 
@@ -220,7 +219,7 @@ class Actuation:
             return ()
         sentences = []
         if self._handling == "enforce" and self._limits:
-            sentences += self._enforced()
+            sentences += self._enforcing.sentences(self.enforcement, self._limits)
         loose = [
             _name(resource, limit)
             for resource, limit in self._limits
@@ -261,20 +260,6 @@ class Actuation:
         self.announcements.freeze()
         if self.enforcement is not None:
             self.enforcement.forget()
-
-    def _enforced(self) -> list[str]:
-        """What is said of limits that the kernel holds or does not."""
-        sentences = []
-        if not self._of_application:
-            sentences.append(
-                "handling 'enforce': the kernel holds limits of scope 'application' alone; with "
-                "another scope it acts like 'degrade'"
-            )
-        if self.enforcement is not None:
-            sentences += self.enforcement.sentences()
-        if not self._device_limits and {"power", "temperature"} & {r.name for r, _ in self._limits}:
-            sentences.append(UNNAMED)
-        return sentences
 
     def _held_back(self, state: LimitState, decision: Decision) -> HeldBack:
         """What knobs and admission hold back for a limit."""

@@ -25,8 +25,10 @@ from amptalk.actuators.kernel.cpu import CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
+from amptalk.actuators.kernel.protected import Protected
 from amptalk.actuators.kernel.standing import StandingLimits, share_of
 from amptalk.actuators.kernel.victims import Children
+from amptalk.actuators.kernel.wakeups import Wakeups
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport
 from amptalk.model.decision import Decision
@@ -51,7 +53,8 @@ class Enforcement:
     Of several managers of a process the first holds for all (`holders`); steps and children are
     of the first alone. `begin`, `check` and `end` may block: they belong on action threads.
     `exclude` has a helper process left out of the application, `devices` are the limits of devices
-    that may be set. `guardian`, `roots`, `pid` and `folder` (of the journal) are injectable.
+    that may be set, `wake` has the next tick come at once. `guardian`, `roots`, `pid` and `folder`
+    (of the journal) are injectable.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Enforcement:
         cores: Callable[[], float],
         exclude: Callable[[int], object],
         devices: DeviceLimits | None = None,
+        wake: Callable[[], object] = lambda: None,
         guardian: Start = GuardianProcess,
         roots: Roots | None = None,
         pid: int | None = None,
@@ -73,8 +77,11 @@ class Enforcement:
         self._roots = Roots() if roots is None else roots
         self._pid = os.getpid() if pid is None else pid
         self._path = folder
-        self.children = Children(self._roots.proc, self._pid)
+        self.protected = Protected(self._roots.proc)
+        """Processes that must live."""
+        self.children = Children(self._roots.proc, self._pid, self.protected.includes)
         """Child processes by their importance."""
+        self._wakeups = Wakeups(wake)
         self._exclude = exclude
         self._guarding = Guarding(clock, self.children, self._leave_out, guardian)
         limited = {resource.name for resource, _ in self.limits}
@@ -159,7 +166,9 @@ class Enforcement:
         self._sentences += guarded
         for step in self.steps:
             step.begin(hold)
+        self._wakeups.begin(hold)
         self.children.begin(hold)
+        self.protected.begin(hold)
         self.order()
 
     def renew(self) -> None:
@@ -171,6 +180,7 @@ class Enforcement:
         self._sentences += self._standing.begin(hold)
         if "memory" in self.held:
             self._sentences += self._guarding.watch(hold)
+        self._wakeups.begin(hold)
 
     def end(self) -> None:
         """Undo everything, as far as it can be undone. Never raises; idempotent."""
@@ -199,6 +209,7 @@ class Enforcement:
         else:
             self._sentences += in_words(results, left_behind=False)
         self._guarding.end()
+        self._wakeups.end()
         self._drop()
         folder.close()
 
@@ -207,6 +218,7 @@ class Enforcement:
         _holders.forget()
         self._begun = False
         self._guarding.forget()
+        self._wakeups.end()
         self._drop()
 
     def _drop(self) -> None:
@@ -216,6 +228,7 @@ class Enforcement:
         for step in self.steps:
             step.end()
         self.children.end()
+        self.protected.end()
 
     def _open(self) -> None:
         """Open the journal and undo what ended owners left in it."""
@@ -275,9 +288,13 @@ class Enforcement:
 
     def order(self) -> None:
         """Bring the order of victims up to date; from an action thread. Never raises."""
-        try:
-            self.children.order()
-        except (ActionError, SensorFault) as error:
-            text = f"the order of victims is not as declared: {error}"
-            if text not in self._sentences:
-                self._sentences.append(text)
+        for order, what in (
+            (self.children.order, "the order of victims is not as declared"),
+            (self.protected.order, "what must live is not protected"),
+        ):
+            try:
+                order()
+            except (ActionError, SensorFault) as error:
+                text = f"{what}: {error}"
+                if text not in self._sentences:
+                    self._sentences.append(text)

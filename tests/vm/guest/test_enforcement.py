@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,16 +20,19 @@ from amptalk.actuators.kernel.cpu import CpuQuota, CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim, cap_bytes
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
+from amptalk.actuators.kernel.protected import SCORE, Protected
+from amptalk.actuators.kernel.wakeups import Wakeups
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.sensors.identity import identity_of
 from amptalk.sensors.roots import Roots
 from tests.helpers import eventually
-from tests.integration.killing import ACTUATORS, VERSION_2, Bystander, killed_after
+from tests.integration.killing import ACTUATORS, CAPABLE, VERSION_2, Bystander, killed_after
 from tests.vm.guest.groups import Group, Workers, busy, growing, holding, idle
 
 MB = 2**20
-KILLED = ("memory_cap", "pause_background", "guardian's group", *VERSION_2)
-"""What version 2 does otherwise than version 1, where the ordinary tests kill after every step."""
+KILLED = ("memory_cap", "pause_background", "guardian's group", *VERSION_2, *CAPABLE)
+"""What version 2 does otherwise than version 1, where the ordinary tests kill after every step, and
+what only this machine's root may do."""
 LIMIT_MB, PERCENT, CORES = 100.0, 20.0, 2.0
 
 
@@ -112,6 +116,33 @@ def test_the_cap_kills_within_the_group_and_is_undone(unit: Unit) -> None:
     assert unit.number("memory.events", "oom_kill") == 1
     assert not unit.workers.ended(unit.pid)
     unit.undone()
+
+
+def test_a_group_that_meets_its_limit_wakes_whoever_listens(unit: Unit) -> None:
+    MemoryCap().hold(unit.hold)
+    woken = threading.Event()
+    wakeups = Wakeups(woken.set)
+    wakeups.begin(unit.hold)
+    try:
+        assert wakeups.names == [f"{unit.own}/memory.events", "pressure"]
+        hog = unit.start(growing(200))
+        eventually(lambda: unit.workers.ended(hog), "the hog is killed")
+        eventually(woken.is_set, "it was told")
+    finally:
+        wakeups.end()
+    unit.undone()
+
+
+def test_what_must_live_is_killed_last_and_put_back(unit: Unit) -> None:
+    name = Path(f"/proc/{unit.pid}/comm").read_text().strip()
+    score = Path(f"/proc/{unit.pid}/oom_score_adj")
+    protected = Protected("/proc")
+    protected.begin(unit.hold)
+    protected.add(name)
+    protected.order()
+    assert int(score.read_text()) == SCORE
+    assert restore(unit.folder, "/proc", owner=unit.owner, deadline=5.0)
+    assert int(score.read_text()) == 0
 
 
 def test_the_quota_bites_and_follows_and_is_undone(unit: Unit) -> None:
@@ -229,7 +260,7 @@ def test_a_group_that_others_live_in_is_not_divided(unit: Unit) -> None:
 def test_what_a_killed_owner_leaves_is_undone(
     name: str, workers: Workers, tmp_path: Path, zram: None
 ) -> None:
-    act = {**ACTUATORS, **VERSION_2}[name]
+    act = {**ACTUATORS, **VERSION_2, **CAPABLE}[name]
     group, run = workers.group("unit"), tmp_path / "run"
     bystander = Bystander(within=str(group.folder))
     try:

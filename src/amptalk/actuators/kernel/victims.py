@@ -11,6 +11,7 @@ Any user may raise a score and lower it again to what it was. Format: proc_pid_o
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from amptalk.actuators.kernel.contract import Hold
@@ -55,12 +56,21 @@ def scores(priorities: set[int], base: int) -> dict[int, int]:
     return {priority: HIGHEST - step * rank for rank, priority in enumerate(ordered)}
 
 
-class Children:
-    """The declared children of the application, and their scores while enforcement is on."""
+def _none(_pid: int) -> bool:
+    """Spare nobody."""
+    return False
 
-    def __init__(self, proc: str, pid: int) -> None:
+
+class Children:
+    """The declared children of the application, and their scores while enforcement is on.
+
+    Those that are `spared` are left out whatever was declared of them.
+    """
+
+    def __init__(self, proc: str, pid: int, spared: Callable[[int], bool] = _none) -> None:
         self._proc = proc
         self._pid = pid
+        self._spared = spared
         self._lock = threading.Lock()
         self._declared: dict[int, Child] = {}
         self._held: dict[int, HeldValue] = {}
@@ -109,7 +119,7 @@ class Children:
                 with self._lock:
                     self._declared.pop(child.pid, None)
                     self._held.pop(child.pid, None)
-            else:
+            elif not self._spared(child.pid):
                 found.append(child)
         return found
 
