@@ -82,7 +82,7 @@ def _programs(folder: Path) -> dict[str, list[str]]:
     if has("cc"):
         subprocess.run(["cc", "-O0", "-o", str(folder / "leak"), str(source)], check=True)
         programs["leak in C"] = [str(folder / "leak")]
-    programs["pipeline"] = ["sh", "-c", PIPELINE]
+    programs["pipeline"] = ["bash", "-o", "pipefail", "-c", PIPELINE]
     return programs
 
 
