@@ -25,6 +25,7 @@ from amptalk.actuators.kernel.cpu import CpuQuota, CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
+from amptalk.actuators.kernel.protected import Protected
 from amptalk.actuators.kernel.victims import Children
 from amptalk.model.resource import CPU, MEMORY
 from amptalk.sensors.identity import Identity, identity_of, start_of
@@ -115,6 +116,13 @@ def _score(hold: Hold, pid: int) -> None:
     children.order()
 
 
+def _spare(hold: Hold, _pid: int) -> None:
+    protected = Protected(hold.roots.proc)
+    protected.begin(hold)
+    protected.add("sleep")
+    protected.order()
+
+
 def _stop(hold: Hold, pid: int) -> None:
     start = start_of(hold.roots.proc, pid)
     assert start is not None
@@ -143,6 +151,10 @@ VERSION_2: Mapping[str, Act] = {
     "memory_reclaim": _step(MemoryReclaim),
     "memory_brake": _brake,
 }
+
+
+CAPABLE: Mapping[str, Act] = {"what must live": _spare}
+"""What takes CAP_SYS_RESOURCE."""
 
 
 class Bystander:

@@ -26,12 +26,13 @@ from amptalk.model.resource import CPU, MEMORY
 from amptalk.sensors.identity import identity_of
 from amptalk.sensors.roots import Roots
 from tests.helpers import eventually
-from tests.integration.killing import ACTUATORS, VERSION_2, Bystander, killed_after
+from tests.integration.killing import ACTUATORS, CAPABLE, VERSION_2, Bystander, killed_after
 from tests.vm.guest.groups import Group, Workers, busy, growing, holding, idle
 
 MB = 2**20
-KILLED = ("memory_cap", "pause_background", "guardian's group", *VERSION_2)
-"""What version 2 does otherwise than version 1, where the ordinary tests kill after every step."""
+KILLED = ("memory_cap", "pause_background", "guardian's group", *VERSION_2, *CAPABLE)
+"""What version 2 does otherwise than version 1, where the ordinary tests kill after every step, and
+what only this machine's root may do."""
 LIMIT_MB, PERCENT, CORES = 100.0, 20.0, 2.0
 
 
@@ -259,7 +260,7 @@ def test_a_group_that_others_live_in_is_not_divided(unit: Unit) -> None:
 def test_what_a_killed_owner_leaves_is_undone(
     name: str, workers: Workers, tmp_path: Path, zram: None
 ) -> None:
-    act = {**ACTUATORS, **VERSION_2}[name]
+    act = {**ACTUATORS, **VERSION_2, **CAPABLE}[name]
     group, run = workers.group("unit"), tmp_path / "run"
     bystander = Bystander(within=str(group.folder))
     try:
