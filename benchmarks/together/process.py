@@ -23,7 +23,7 @@ from benchmarks.serving.control import Room
 from benchmarks.serving.process import Asked, Queue
 from benchmarks.together.models import SIZES, Model, Size, make
 
-IDLE = 1.5
+IDLE = 5.0
 """Seconds without a request after which a model that shares rests."""
 SHRINK = 6.0
 """Seconds that a batch which has begun may still take."""
