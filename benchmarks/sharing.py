@@ -30,6 +30,7 @@ from amptalk.sharing.ledgers.contract import Entry  # noqa: E402
 from amptalk.sharing.ledgers.memory import MemoryLedger  # noqa: E402
 from benchmarks.dividing.crowd import Crowd, crowd, percentile  # noqa: E402
 from benchmarks.dividing.reclaim import (  # noqa: E402
+    LENT_MB,
     SHRINK_SECONDS,
     of_a_borrower,
     of_a_killed_holder,
@@ -96,7 +97,7 @@ def _report(
         "## To get a share back",
         f"| what | p50 ms | p99 ms |\n|---|---:|---:|\n"
         f"| its holder is killed ({len(killed)} times) | {_two(killed, 1e3, ' | ')} |\n"
-        f"| another program is asked, and takes {SHRINK_SECONDS * 1e3:.0f} ms to free 600 MB "
+        f"| another program is asked, and takes {SHRINK_SECONDS * 1e3:.0f} ms to free {LENT_MB} MB "
         f"({len(lent)} times) | {_two(lent, 1e3, ' | ')} |",
         "A token of a jobserver or a semaphore whose holder is killed never comes back.",
     ]  # fmt: skip
