@@ -3,8 +3,8 @@
 Three things tell what will be: a forecast of each limited value, known demand (announced,
 admitted, granted) on top of it, and for a temperature the course of its heating. A cut is made
 before the limit is met when its expected cost is less than that of waiting, and as late as it
-still helps. What is known of one limit is in `foresight`. Combined with `adaptive` the same control is
-suited to the workload as well.
+still helps. What is known of one limit is in `foresight`. Combined with `adaptive` the control
+is suited to the workload as well.
 """
 
 from __future__ import annotations
