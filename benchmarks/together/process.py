@@ -107,8 +107,9 @@ class Service:
 
     def serve(self) -> None:
         """Answer batches."""
-        if not self._control.idle():
+        if not self._control.idle():  # warm, as services are that have nothing else to think of
             self._model.load()
+            self._model.run([1.0])
         say("ready")
         rested = True
         while not self._queue.closed:
