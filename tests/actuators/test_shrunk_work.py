@@ -69,6 +69,19 @@ def test_a_batch_is_as_large_as_there_is_room_for(server: Server) -> None:
     assert server.batch(8) == 1
 
 
+def test_what_grows_beside_it_goes_on_to_grow_while_it_runs(server: Server) -> None:
+    """Batches last 0.2 s; 100 MB a second besides, so that each may be 20 MB smaller."""
+    server.resident = 500.0
+    assert server.batch(8) == 8
+    growing = []
+    for _ in range(4):
+        server.resident += 40.0
+        growing.append(server.batch(8))
+    steady = [server.batch(8) for _ in range(4)]
+    assert growing[-1] < steady[-1]
+    assert server.resident + EACH * growing[-1] + 20.0 <= LIMIT
+
+
 def test_what_loses_less_than_shrinking_makes_room_and_what_loses_more_does_not(
     server: Server,
 ) -> None:

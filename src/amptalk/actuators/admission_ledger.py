@@ -8,6 +8,9 @@ without them: all that is used while nothing runs; never more than is used; and,
 where malloc keeps what jobs freed and they never pause, at least what is used beyond all that
 those running may have taken. Of a rate (CPU) it is the outstanding amounts: use within the
 limit is the allocation's business.
+
+What else **grows** goes on to grow while work runs: weights that are loaded, a leak. Work of
+flexible size leaves that free as well, as far as the last moments tell.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ from amptalk.limits.thresholds import lines_for
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
+_FOLLOWED, _FORGOTTEN = 0.2, 5.0
+"""Seconds over which growth is told at least, and at most."""
+
 
 class Ledger:
     """One limited resource."""
 
     __slots__ = (
-        "_level", "_lines", "baseline", "given_back", "is_hold", "limit", "measured", "outstanding",
-        "read_at",
-        "unit",
+        "_followed", "_followed_at", "_grown", "_growth", "_level", "_lines", "baseline",
+        "given_back", "is_hold", "limit", "measured", "outstanding", "read_at", "unit",
     )  # fmt: skip
 
     def __init__(self, resource: Resource, limit: float) -> None:
@@ -45,6 +50,9 @@ class Ledger:
         """What the application read of itself at the measurement."""
         self.given_back = 0.0
         self.outstanding = 0.0
+        self._growth = self._grown = 0.0
+        """Of the baseline, in the unit a second: what lasts, and what was seen last."""
+        self._followed, self._followed_at = math.nan, -math.inf
 
     def take(self, state: LimitState, taken: float) -> None:
         """Take this tick's judgement; `taken` as in `read`."""
@@ -101,9 +109,22 @@ class Ledger:
             return self.outstanding
         return max(self.used, self.baseline + self.outstanding)
 
-    def spares(self, amount: float) -> bool:
-        """Whether so much more leaves what work of flexible size is to leave free."""
-        return self.committed + amount <= FILLED * self.limit
+    def follow(self, now: float) -> None:
+        """Look how fast the baseline grows."""
+        elapsed = now - self._followed_at
+        if elapsed < _FOLLOWED or math.isnan(self.baseline):
+            return
+        grown = (self.baseline - self._followed) / elapsed if elapsed <= _FORGOTTEN else 0.0
+        self._growth = max(0.0, min(grown, self._grown))  # a leap is over
+        self._grown = grown
+        self._followed, self._followed_at = self.baseline, now
+
+    def spares(self, amount: float, seconds: float) -> bool:
+        """Whether so much more leaves free what work of flexible size is to leave.
+
+        It runs for `seconds`, in which the baseline goes on to grow.
+        """
+        return self.committed + amount + self._growth * seconds <= FILLED * self.limit
 
     def fits(self, amount: float) -> bool:
         """Whether so much more is within the limit."""

@@ -12,7 +12,8 @@ a small late request never overtakes. The head of the queue passes when
 One that may not start although nothing runs waits for something that is not work. Until then it
 lets those pass that may; it is first again whenever nothing runs.
 
-Work that may have several **sizes** starts with the largest that fits and leaves 3 % free. It gives
+Work that may have several **sizes** starts with the largest that fits and leaves 3 % free, and room
+for what else grows while it runs, if it runs as long as it did last. It gives
 way to what there is by itself, so levels do not hold it back where its amounts are known.
 
 **Rests** pace work to an allocation a < 1: a job that ran d seconds leaves a rest of
@@ -55,8 +56,8 @@ class AdmissionQueue:
         self._pace = 1.0
         self.declared_at: dict[str, float] = {}
         """By resource, when work began last that said itself what it takes of it."""
-        self._flexible: dict[str | None, tuple[float, Request]] = {}
-        """By job, when the newest work of flexible size began, and which it was."""
+        self._flexible: dict[str | None, Request] = {}
+        """By job, the newest work of flexible size that began."""
 
     @property
     def busy(self) -> bool:
@@ -167,8 +168,10 @@ class AdmissionQueue:
         """Take the largest size that fits and leaves some free, if it may have several."""
         if request.larger is None:
             return
-        self._flexible[request.job] = now, request
-        choice = request.larger.largest(self._spares)
+        last, self._flexible[request.job] = self._flexible.get(request.job, request), request
+        for ledger in self._ledgers.values():
+            ledger.follow(now)
+        choice = request.larger.largest(lambda amounts: self._spares(amounts, last.lasted))
         if choice is not None:
             request.size, request.amounts = choice.size, choice.amounts
 
@@ -234,13 +237,13 @@ class AdmissionQueue:
     def shrunk(self, resource: str, now: float) -> Shrunk:
         """How far the newest work of flexible size had to be smaller than it wanted to be."""
         found = NOT_SHRUNK
-        for then, request in self._flexible.values():
-            if request.larger is None or resource not in request.amounts or now - then >= _LATELY:
-                continue
-            wanted = request.larger.wanted
-            share = 1.0 - request.size / wanted.size
-            if share > found.share:
-                found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
+        lately = [r for r in self._flexible.values() if now - r.started < _LATELY]
+        for request in lately:
+            if request.larger is not None and resource in request.amounts:
+                wanted = request.larger.wanted
+                share = 1.0 - request.size / wanted.size
+                if share > found.share:
+                    found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
         return found
 
     def ready_at(self, now: float) -> float:
@@ -265,7 +268,7 @@ class AdmissionQueue:
                 ledger.given_back += asked
                 ledger.outstanding = sum(r.amounts.get(name, 0.0) for r in self._running)
         self.read(own)
-        seconds = max(0.0, now - request.started)
+        seconds = request.lasted = max(0.0, now - request.started)
         if self._pace < 1.0:
             rest = min(seconds * (1.0 / self._pace - 1.0), LONGEST_REST)
             heapq.heappush(self._rests, now + rest)
@@ -287,10 +290,10 @@ class AdmissionQueue:
             taken += most
         return taken
 
-    def _spares(self, amounts: Mapping[str, float]) -> bool:
-        """Whether there is room for so much and some is left free."""
+    def _spares(self, amounts: Mapping[str, float], seconds: float) -> bool:
+        """Whether there is room for so much for so long, and some is left free."""
         known = [(self._ledgers.get(name), amount) for name, amount in amounts.items()]
-        return all(ledger is None or ledger.spares(amount) for ledger, amount in known)
+        return all(ledger is None or ledger.spares(amount, seconds) for ledger, amount in known)
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)

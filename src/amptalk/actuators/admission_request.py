@@ -74,7 +74,7 @@ class Request:
     """One piece of work that wants to start."""
 
     __slots__ = (
-        "amounts", "climbed", "job", "key", "larger", "learned", "least", "loop", "size",
+        "amounts", "climbed", "job", "key", "larger", "lasted", "learned", "least", "loop", "size",
         "started", "status", "waited", "wake",
     )  # fmt: skip
 
@@ -99,6 +99,8 @@ class Request:
         """By resource, how far the application had climbed when it began; see `Held`."""
         self.status = Status.GONE
         self.started = math.nan
+        self.lasted = 0.0
+        """Seconds that it ran, 0 until it ended."""
         self.key: object = None
         """Thread or task that holds it; set by the gate, as the next three are."""
         self.loop: object = None

@@ -7,7 +7,7 @@ import random
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amptalk.actuators.jobs.cost_model import KEPT_FIRST, KEPT_RUNS, CostModel
@@ -301,6 +301,8 @@ def test_estimates_are_finite_ordered_and_of_a_bounded_number_of_runs(
 
 
 @given(st.lists(st.tuples(st.floats(1.0, 4.0), st.floats(0.0, 500.0)), min_size=1, max_size=45))
+@example([(1.0, 0.0), (1.0, 0.0), (1.00390625, 1.0)])
+@example([(1.0, 0.0), (1.0, 0.0), (1.0, 0.0), (1.25, 52.0), (1.0000000000000002, 52.0)])
 def test_what_is_set_aside_stays_within_reach_of_what_was_seen(
     seen: list[tuple[float, float]],
 ) -> None:

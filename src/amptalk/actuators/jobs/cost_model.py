@@ -32,7 +32,7 @@ from amptalk.actuators.jobs.evidence import (
     settled_runs,
     without_kept,
 )
-from amptalk.actuators.jobs.size_curve import curve_of, smallest_of
+from amptalk.actuators.jobs.size_curve import STEEPEST, curve_of, smallest_of
 
 KEPT_RUNS = 40
 """The next run exceeds the largest of 40 with a probability of 1 in 41."""
@@ -123,10 +123,16 @@ class _Fit:
         unsure += _P95 * deviation / math.sqrt(2.0 * max(1, count - 1))
         unsure += _FIRST / count + self._far(size) + self._unsure
         told, unit = self._curve.at(size), self._unit(size)
-        p95 = max(0.0, told + at95 * unit)
+        p95 = min(max(0.0, told + at95 * unit), self._most(size))
         margin = max(unsure * unit, self._resolution)
         low, high = max(0.0, p95 - _P95 * margin), p95 + _P95 * margin
         return Estimate(p95, p95 + margin, low, high, count)
+
+    def _most(self, size: float) -> float:
+        """What a size larger than all seen takes at most: scatter is not that of a large one."""
+        if size <= self._bounds[1]:
+            return math.inf
+        return max([c * math.pow(max(1.0, size / s), STEEPEST) for s, c in self._points])
 
     def _unit(self, size: float) -> float:
         return max(self._curve.at(size), self._smallest)

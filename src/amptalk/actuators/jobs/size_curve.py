@@ -12,11 +12,14 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from amptalk.actuators.jobs.evidence import are_alike
+
 CLEARLY = 0.8
 """A richer curve must bring the error down to so much of a simpler one's."""
 LEAST = 1e-9
 """Costs told are at least this, so that ratios stay finite."""
-_STEEPEST = 3.0
+STEEPEST = 3.0
+"""Power of the size that no cost rises faster than."""
 _SMALL = 0.1
 """Errors count in proportion to the cost, but to so much of the median cost at least: how large
 what is small exactly was does not matter to a limit."""
@@ -62,11 +65,11 @@ def smallest_of(points: Sequence[tuple[float, float]], resolution: float) -> flo
 def curve_of(points: Sequence[tuple[float, float]], resolution: float = 0.0) -> Curve:
     """The best curve for pairs of size and cost, at least one, sizes above 0.
 
-    `resolution` is what costs are measured to. With a single size seen, cost is taken to be in
-    proportion to it. A curve that falls, or rises faster than the cube of the size, is that of
+    `resolution` is what costs are measured to. With sizes that are all alike, cost is taken to be
+    in proportion to it. A curve that falls, or rises faster than the cube of the size, is that of
     chance.
     """
-    if len({size for size, _ in points}) == 1:
+    if are_alike(min(size for size, _ in points), max(size for size, _ in points)):
         return _fit(_PROPORTIONAL, points, resolution)[0]
     best, least = min(
         [_fit(shape, points, resolution) for shape in _SHAPES[:2]], key=lambda fit: fit[1]
@@ -74,7 +77,7 @@ def curve_of(points: Sequence[tuple[float, float]], resolution: float = 0.0) -> 
     for shape in _SHAPES[2:]:
         if len(points) > shape.freedom:
             curve, error = _fit(shape, points, resolution)
-            steep = shape.logarithmic and curve.b > _STEEPEST
+            steep = shape.logarithmic and curve.b > STEEPEST
             if error < CLEARLY * least and curve.b >= 0.0 and not steep:
                 best, least = curve, error
     return best
