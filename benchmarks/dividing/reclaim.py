@@ -20,6 +20,9 @@ SHRINK_SECONDS = 0.05
 _PATIENCE = 30.0
 _MB = 1 << 20
 _BUDGET = {"memory": 1000.0}
+_LENT_BUDGET = 300.0
+LENT_MB = 180
+"""What the borrower holds."""
 
 
 def of_a_killed_holder(folder: Path, times: int) -> list[float]:
@@ -63,22 +66,22 @@ def of_a_borrower(folder: Path, times: int) -> list[float]:
     assert borrower.stdin is not None
     assert borrower.stdout is not None
     manager = create_resource_manager(
-        max_memory_mb=_BUDGET["memory"], strategy="cooperative", sharing=url
+        max_memory_mb=_LENT_BUDGET, strategy="cooperative", sharing=url
     )
     found = []
     try:
         with manager:
-            lender = manager.component("lender", memory_mb=(100, 700))
-            lender.demand(memory_mb=100)
+            lender = manager.component("lender", memory_mb=(30, 210))
+            lender.demand(memory_mb=30)
             for _ in range(times):
                 borrower.stdin.write("borrow\n")
                 borrower.stdin.flush()
                 if borrower.stdout.readline() != "borrowed\n":
                     raise RuntimeError("the borrower has ended")
                 begun = time.perf_counter()
-                with lender.hold(memory_mb=400, timeout=_PATIENCE):
+                with lender.hold(memory_mb=120, timeout=_PATIENCE):
                     found.append(time.perf_counter() - begun)
-                _wait(lambda: lender.grant("memory") == 100)
+                _wait(lambda: lender.grant("memory") == 30)
     finally:
         borrower.kill()
         borrower.communicate()
@@ -94,15 +97,15 @@ def _borrow(url: str) -> None:
         held.clear()
 
     manager = create_resource_manager(
-        max_memory_mb=_BUDGET["memory"], strategy="cooperative", sharing=url
+        max_memory_mb=_LENT_BUDGET, strategy="cooperative", sharing=url
     )
     with manager:
         part = manager.component(
-            "borrower", memory_mb=(200, 850), on_shrink=shrink, shrink_seconds=SHRINK_SECONDS
+            "borrower", memory_mb=(60, 255), on_shrink=shrink, shrink_seconds=SHRINK_SECONDS
         )
         for _ in sys.stdin:
-            _wait(lambda: part.grant("memory") == 850)
-            held.append(bytearray(600 * _MB))
+            _wait(lambda: part.grant("memory") == 255)
+            held.append(bytearray(LENT_MB * _MB))
             sys.stdout.write("borrowed\n")
             sys.stdout.flush()
 

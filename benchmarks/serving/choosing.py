@@ -59,7 +59,7 @@ _DEFAULTS: Mapping[str, dict[str, Any]] = {
     "earlyoom": {"thresholds": "10,5"},
     "drain and restart": {"at": 0.85},
     "static batch": {"batch": 4},
-    **{name: {"interval": 0.25, "knob": 0} for name in OURS},
+    **{name: {"interval": 0.1, "knob": 0} for name in OURS},
 }
 
 

@@ -23,7 +23,7 @@ from benchmarks.serving.control import Room
 from benchmarks.serving.process import Asked, Queue
 from benchmarks.together.models import SIZES, Model, Size, make
 
-IDLE = 1.5
+IDLE = 5.0
 """Seconds without a request after which a model that shares rests."""
 SHRINK = 6.0
 """Seconds that a batch which has begun may still take."""
@@ -107,8 +107,9 @@ class Service:
 
     def serve(self) -> None:
         """Answer batches."""
-        if not self._control.idle():
+        if not self._control.idle():  # warm, as services are that have nothing else to think of
             self._model.load()
+            self._model.run([1.0])
         say("ready")
         rested = True
         while not self._queue.closed:

@@ -66,7 +66,7 @@ def requests_of(seconds: float, seed: int) -> list[Request]:
     found: list[tuple[float, str]] = [(float(at), SPEECH) for at in range(int(seconds))]
     part = seconds / 3.0
     for begin in (0.0, 2.0 * part):
-        found += [(begin + 0.1 * part + 0.5 * drawn.random(), TEXT) for _ in range(int(2 * part))]
+        found += [(begin + 0.1 * part + 0.05 * drawn.random(), TEXT) for _ in range(int(2 * part))]
     for begin in (part, 2.0 * part):
         count = max(1, int(part / 3.0))
         found += [(begin + part * (0.1 + 0.7 * n / count), VISION) for n in range(count)]

@@ -147,6 +147,12 @@ def report(verdict: Verdict, action: str = "ask_for_memory") -> ActionReport:
     )  # fmt: skip
 
 
+def test_memory_that_fell_because_the_kernel_killed_is_no_help() -> None:
+    asking = Asking()
+    asking.take(report(Verdict.WORKED), killed=True)
+    assert asking.of("memory").text == "asked to use less once, no effect"
+
+
 def test_what_came_of_asking_is_counted_and_told() -> None:
     asking = Asking()
     assert asking.of("memory").text == "not asked: there was no time"
@@ -154,7 +160,7 @@ def test_what_came_of_asking_is_counted_and_told() -> None:
     assert asking.of("memory").text == "asked to use less once, it helped"
     asking.take(report(Verdict.NO_EFFECT))
     assert asking.of("memory").in_vain
-    assert asking.of("memory").text == "asked to use less twice, it helped 1 times"
+    assert asking.of("memory").text == "asked to use less twice, it helped once"
     asking.take(report(Verdict.NO_EFFECT, "memory_reclaim"))
     asking.take(report(Verdict.DENIED, "ask_for_memory (restore)"))
     assert asking.of("memory").times == 2

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from itertools import permutations
+
+import pytest
 
 from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Allocation, Decision, Observation
-from amptalk.strategies.combined import Combined
 from amptalk.strategies.cooperative import Cooperative
 from amptalk.strategies.dynamic import Dynamic
 from amptalk.strategies.names import make_strategy
@@ -65,31 +65,30 @@ def test_what_is_divided_does_not_tremble_and_follows_large_changes() -> None:
     assert strategy.decide(observed(2.0, state())).divided == {"memory": 400.0}
 
 
-shares = st.dictionaries(st.sampled_from(["memory", "cpu"]), st.floats(0.05, 1.0))
+@pytest.mark.parametrize("parts", list(permutations(("dynamic", "predictive", "adaptive"), 2)))
+def test_a_combination_is_one_control_with_what_each_part_adds(parts: tuple[str, ...]) -> None:
+    name = "+".join(parts)
+    combined = make_strategy(name, 1.0)
+    adding = [make_strategy(part, 1.0) for part in parts if part != "dynamic"]
+    for second in range(200):
+        seen = observed(float(second), state("cpu", 70.0 + 30.0 * (second % 40 < 20), 80.0))
+        decision = combined.decide(seen)
+        answers = [part.decide(seen) for part in adding]
+    assert decision.strategy == combined.name == name
+    if len(adding) == 1:
+        assert decision.share("cpu") == answers[0].share("cpu")
+    assert decision.interval == min([a.interval for a in answers if a.interval], default=None)
 
 
-@given(
-    st.lists(shares, min_size=2, max_size=4), st.lists(st.none() | st.floats(0.1, 9), min_size=4)
-)
-def test_the_smallest_share_and_the_smallest_interval_win(
-    answers: list[dict[str, float]], intervals: list[float | None]
-) -> None:
-    parts = [Fixed(str(i), a, intervals[i]) for i, a in enumerate(answers)]
-    decision = Combined(parts).decide(observed(0.0))
-    for name in ("memory", "cpu"):
-        given_shares = [a[name] for a in answers if name in a]
-        if given_shares:
-            assert decision.share(name) == min(given_shares)
-    wished = [i for i in intervals[: len(answers)] if i is not None]
-    assert decision.interval == min(wished, default=None)
-
-
-def test_the_reason_names_the_part_that_decided() -> None:
-    combined = Combined([Fixed("one", {"memory": 0.9}), Fixed("two", {"memory": 0.4})])
-    first = combined.decide(observed(0.0, state()))
-    assert first.allocations[0].reason == "two: two says"
-    assert first.strategy == combined.name == "one+two"
-    assert combined.decide(observed(1.0, state())).allocations[0] is first.allocations[0]
+def test_predictive_and_adaptive_make_room_and_choose_the_guard_band() -> None:
+    combined, alone = make_strategy("predictive+adaptive", 1.0), make_strategy("adaptive", 1.0)
+    coming = (Announcement("memory", 450.0, 5.0, 60.0),)
+    for second in range(20):
+        seen = observed(float(second), state(value=600.0))
+        combined.decide(seen)
+        alone.decide(seen)
+    told = observed(20.0, state(value=600.0), announcements=coming)
+    assert combined.decide(told).share("memory") < alone.decide(told).share("memory") == 1.0
 
 
 def test_cooperative_divides_what_the_other_parts_leave() -> None:

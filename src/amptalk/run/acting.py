@@ -47,6 +47,7 @@ class RunActuation:
         self._holding = holding
         self._channel = channel
         self.asking = Asking()
+        self._kills = 0.0
         self._runner = ActionRunner(clock)
         names = {*BUILT_IN}
         self._appeals = Ladder(self._runner, names, clock)
@@ -81,7 +82,7 @@ class RunActuation:
         if runner.busy:
             reports = runner.poll(now, measure_of(sample, limits))
             for report in reports:
-                self.asking.take(report)
+                self.asking.take(report, killed=self._killed())
         states = {state.resource.name: state for state in limits}
         for asker in self._askers:
             state = states[asker.resource]
@@ -96,6 +97,16 @@ class RunActuation:
                 runner.call("memory_brake watch", lambda: self._brake.watch(now), _PATIENCE)
         self._follow(share_of(decision))
         return tuple(reports) if reports else _NO_REPORTS
+
+    def forget(self) -> None:
+        """Another program begins: what came of asking an earlier one does not count."""
+        self.asking.forget()
+        self._killed()
+
+    def _killed(self) -> bool:
+        """Whether the kernel killed in the program's group since this was asked last."""
+        before, self._kills = self._kills, self._holding.toll().kills
+        return self._kills > before
 
     def _follow(self, share: float) -> None:
         """Have the quota follow power and temperature."""

@@ -71,12 +71,15 @@ class Asked(NamedTuple):
         """For people: `asked to use less twice, no effect`."""
         if not self.times:
             return "not asked: there was no time"
-        how = {1: "once", 2: "twice"}.get(self.times, f"{self.times} times")
         what = "no effect"
         if self.helped:
-            part = "" if self.helped == self.times else f" {self.helped} times"
+            part = "" if self.helped == self.times else f" {_so_often(self.helped)}"
             what = f"it helped{part}"
-        return f"asked to use less {how}, {what}"
+        return f"asked to use less {_so_often(self.times)}, {what}"
+
+
+def _so_often(times: int) -> str:
+    return {1: "once", 2: "twice"}.get(times, f"{times} times")
 
 
 class Asking:
@@ -85,15 +88,17 @@ class Asking:
     def __init__(self) -> None:
         self._asked: dict[str, Asked] = {}
 
-    def take(self, report: ActionReport) -> None:
-        """Take note of a report on an appeal; of others nothing."""
+    def take(self, report: ActionReport, *, killed: bool = False) -> None:
+        """Take note of a report on an appeal; of others nothing.
+
+        `killed`: the kernel killed of the program meanwhile, so what fell was not its doing.
+        """
         if not report.action.startswith(PREFIX) or report.action.endswith(")"):
             return
         known = self.of(report.resource)
-        helped = report.verdict in HELPED and not math.isnan(report.after)
-        self._asked[report.resource] = Asked(
-            known.times + 1, known.helped + helped, report.verdict
-        )  # fmt: skip
+        verdict = Verdict.NO_EFFECT if killed else report.verdict
+        helped = verdict in HELPED and not math.isnan(report.after)
+        self._asked[report.resource] = Asked(known.times + 1, known.helped + helped, verdict)
 
     def of(self, resource: str) -> Asked:
         """What came of asking for one resource."""

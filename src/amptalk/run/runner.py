@@ -159,7 +159,7 @@ class Run:
     def _forget(self) -> None:
         """Of what an earlier program was asked nothing counts."""
         if self._watching is not None:
-            self._watching.acting.asking.forget()
+            self._watching.acting.forget()
 
     def _members(self) -> list[int]:
         """The program's processes, those that it left included."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
+from amptalk.model.errors import LedgerError
 from amptalk.model.resource import BUILT_IN, Resource
 from amptalk.model.sample import Sample
 from amptalk.sharing.asks import Wish, checked
@@ -115,8 +117,12 @@ class ComponentBook:
     def say(self, component: Component, wanted: Mapping[str, float]) -> None:
         """Take down what a component wants now."""
         with self._lock:
-            component.said = {**component.said, **wanted}
-            self._ask(component, wanted)
+            before, component.said = component.said, {**component.said, **wanted}
+            try:
+                self._ask(component, wanted)
+            except LedgerError:
+                component.said = before
+                raise
 
     def enter(self, component: Component, use: Use) -> None:
         """Take down a use that begins."""
@@ -128,7 +134,8 @@ class ComponentBook:
         """Take down that a use is over; nobody has to be called for that."""
         with self._lock:
             component.uses = tuple([other for other in component.uses if other is not use])
-            self._ask(component, use.amounts, itself=True)
+            with suppress(LedgerError):  # `sync` tells it as soon as the ledger can be written
+                self._ask(component, use.amounts, itself=True)
             self._changed.notify_all()  # who came later may be next
 
     def wait_for(self, condition: Callable[[], bool], seconds: float | None) -> bool:
@@ -236,19 +243,24 @@ class ComponentBook:
 
     def _sync(self, now: float, used: Used) -> bool:
         rows = {row.key: row for row in self.ledger.settle(boottime())}
-        holdings = [
-            (holding, row)
-            for component in self._components.values()
-            for resource, holding in component.holdings.items()
-            if (row := rows.get((component.name, resource))) is not None
-        ]
-        for holding, row in holdings:
-            holding.follow(row.granted)
+        holdings = []
+        for component in self._components.values():
+            for resource, holding in component.holdings.items():
+                row = rows.get((component.name, resource))
+                if row is None:
+                    continue
+                holdings.append((holding, row))
+                want = self._wanted(component, resource)
+                if row.demand != want:  # could not be said when it was to be
+                    holding.follow(self.ledger.change(*row.key, demand=want))
+                else:
+                    holding.follow(row.granted)
+        measured = {resource: used(resource) for resource in {row.resource for _, row in holdings}}
         settled = True
         for holding, row in holdings:
             same = [other for other, of in holdings if of.resource == row.resource]
             total = math.fsum(other.granted for other in same)
-            seen = Seen(now, used(row.resource), total, len(same) == 1)
+            seen = Seen(now, measured[row.resource], total, len(same) == 1)
             settled &= holding.settle(seen)
             if holding.charged < row.charged:
                 self.ledger.change(*row.key, charged=holding.charged)

@@ -138,6 +138,8 @@ class Holding:
         late = seen.now - self._since >= SETTLE_SECONDS
         if self.ask.hold == "rate" or (math.isnan(seen.used) and late):
             self.charged = self.granted
+        elif math.isnan(seen.used):
+            return False
         elif seen.alone:
             self.charged = min(self.charged, max(self.granted, seen.used))
         elif self._before - seen.used >= 0.5 * (self.charged - self.granted):

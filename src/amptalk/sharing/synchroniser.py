@@ -18,6 +18,8 @@ from amptalk.sharing.book import POLL_SECONDS, ComponentBook
 
 UNSETTLED_SECONDS = 0.01
 """Between looks at what was measured, while a shrink is to be confirmed."""
+_SOON = 200
+"""After so many such looks in a row there is no hurry any more."""
 IDLE_SECONDS = 1.0
 """Between looks where nobody else shares."""
 _FAULT_SECONDS = 1.0
@@ -76,11 +78,15 @@ class Synchroniser:
     def _run(self) -> None:
         ledger = self.book.ledger
         calm = POLL_SECONDS if ledger.shared else IDLE_SECONDS
+        unsettled = 0
         while self._running:
             pause = calm
             try:
-                if not self.book.sync(time.monotonic(), self._used):
+                unsettled = 0 if self.book.sync(time.monotonic(), self._used) else unsettled + 1
+                if 0 < unsettled <= _SOON:
                     pause = UNSETTLED_SECONDS
+                elif unsettled:
+                    pause = POLL_SECONDS
                 self.fault = ""
                 self._tell(self.book.limits)
             except LedgerError as error:

@@ -41,8 +41,8 @@ class Use:
 
     def __enter__(self) -> Self:
         refuse_in_a_callback(self._component.name)
-        self._book.enter(self._component, self)
         try:
+            self._book.enter(self._component, self)
             done = self._book.wait_for(lambda: self._given_up or self._granted(), self._timeout)
             self._check(done=done)
         except BaseException:

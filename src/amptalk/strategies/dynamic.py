@@ -14,9 +14,8 @@ from amptalk.strategies.control import LimitControl
 class Dynamic:
     """Holds each limit by its own controller."""
 
-    name = "dynamic"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str = "dynamic") -> None:
+        self.name = name
         self._controls: dict[str, LimitControl] = {}
         self._unmeasured: list[LimitState | None] = []
         """By position, the last state of a limit that never had a value."""

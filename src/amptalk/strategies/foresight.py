@@ -17,6 +17,7 @@ from amptalk.model.announcement import Announcement
 from amptalk.model.decision import Allocation, Expectation
 from amptalk.model.level import LimitState
 from amptalk.model.resource import Kind
+from amptalk.strategies.adapting import Adapting
 from amptalk.strategies.control import NOTHING, Known, LimitControl
 from amptalk.strategies.controllers.fast import FastController
 from amptalk.strategies.costs import STAYING, break_even
@@ -64,13 +65,16 @@ class Foresight:
     """What is known of one limit, and its control."""
 
     __slots__ = (
-        "_acting", "_before", "_cause", "_claimed", "_control", "_demand", "_first", "_forecast",
-        "_forecaster", "_growth", "_interval", "_resting_until", "_thermal",
+        "_acting", "_adapting", "_before", "_cause", "_claimed", "_control", "_demand", "_first",
+        "_forecast", "_forecaster", "_growth", "_interval", "_resting_until", "_thermal",
     )  # fmt: skip
 
-    def __init__(self, state: LimitState, interval: float) -> None:
+    def __init__(
+        self, state: LimitState, interval: float, adapting: Adapting | None = None
+    ) -> None:
         """`interval`: nominal seconds between observations."""
         kind = state.resource.kind
+        self._adapting = adapting
         self._interval = interval
         self._control = LimitControl(state)
         self._first: tuple[float, float] | None = None
@@ -89,10 +93,17 @@ class Foresight:
         """Whether there ever was a value."""
         return self._first is not None
 
+    def pace(self, state: LimitState) -> float:
+        """Part of the nominal interval after which the next sample is wanted."""
+        return 1.0 if self._adapting is None else self._adapting.pace(state)
+
     def allocate(self, state: LimitState, announced: list[Announcement], now: float) -> Allocation:
         """Answer a state; `announced` is the known demand on its resource."""
         if state.fresh and math.isfinite(state.value):
             self._learn(state.value, announced, now)
+            if self._adapting is not None:
+                ratio = state.value / state.limit
+                self._adapting.take(now, ratio, self._control.controller)
         forecast = self._forecast
         if forecast is None or state.blind:
             return self._control.allocate(state, now)

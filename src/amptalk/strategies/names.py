@@ -23,18 +23,16 @@ def make_strategy(spec: str | Sequence[str] | Strategy, interval: float) -> Stra
 
     `interval` is the nominal seconds between samples. An object that is a strategy is
     returned as it is. Raises `ConfigurationError` for anything else.
+
+    All control in the same way, as `dynamic` does. Combined, each adds what is its own to one
+    control: `predictive` the room for what will be, `adaptive` the guard band and the interval,
+    `cooperative` the grants. Two controls of one limit, of which the smaller share wins, would
+    take each other's trials for their own.
     """
     if callable(getattr(spec, "decide", None)) and hasattr(spec, "name"):
         return cast(Strategy, spec)
     names = strategy_names(spec)
-    deciding = [_make(name, interval) for name in names if name != "cooperative"]
-    if not deciding:
-        deciding = [_make("dynamic", interval)]
-    strategy = deciding[0]
-    if len(deciding) > 1:
-        from amptalk.strategies.combined import Combined
-
-        strategy = Combined(deciding)
+    strategy = _deciding(names, interval)
     if "cooperative" in names:
         from amptalk.strategies.cooperative import Cooperative
 
@@ -74,16 +72,17 @@ def _hint(name: str | None) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _make(name: str, interval: float) -> Strategy:
+def _deciding(names: Sequence[str], interval: float) -> Strategy:
     # Imported here, as each manager uses one or two of them and start-up counts.
-    if name == "dynamic":
-        from amptalk.strategies.dynamic import Dynamic
-
-        return Dynamic()
-    if name == "predictive":
+    name = "+".join([name for name in names if name != "cooperative"]) or "dynamic"
+    if "predictive" in names:
         from amptalk.strategies.predictive import Predictive
 
-        return Predictive(interval)
-    from amptalk.strategies.adaptive import Adaptive
+        return Predictive(interval, name, adaptive="adaptive" in names)
+    if "adaptive" in names:
+        from amptalk.strategies.adaptive import Adaptive
 
-    return Adaptive(interval)
+        return Adaptive(interval, name)
+    from amptalk.strategies.dynamic import Dynamic
+
+    return Dynamic(name)

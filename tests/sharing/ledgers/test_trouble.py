@@ -103,8 +103,11 @@ def test_a_ledger_that_was_removed_is_said_so(folder: Path, ledger: SqliteLedger
 
 
 def test_another_limit_than_the_others_have_is_refused(folder: Path, ledger: SqliteLedger) -> None:
+    before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(ConfigurationError, match="memory is 800 here, but 1000 for those"):
         SqliteLedger(str(folder), {"memory": 800.0}, "second")
+    # SQLite keeps the file itself open for as long as this process has another connection to it.
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
     SqliteLedger(str(folder), {"cpu": 80.0}, "third").close()
     assert ledger.capacities() == MEMORY
 

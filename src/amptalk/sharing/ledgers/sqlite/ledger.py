@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from amptalk.model.decision import Ask
 from amptalk.model.errors import ConfigurationError, LedgerError
@@ -52,32 +52,35 @@ class SqliteLedger:
         self._rows: tuple[Row, ...] = ()
         self._stale, self._version = True, -1
         self._renew_at = math.inf
+        self._now = -math.inf
+        """The latest time that `settle` was told."""
         self._own: dict[tuple[str, str], tuple[int, Ask]] = {}
         """Number of the row and ask of each component of ours."""
         self._open = False
         self._closing = threading.Lock()
-        try:
-            self._gate = Gate(os.path.join(folder, "gate"))
-            self._seats = Seats(os.path.join(folder, "seats"))
-        except OSError as error:
-            raise LedgerError(f"the ledger in {folder} cannot be used: {error}") from error
-        try:
+        with ExitStack() as undone:
+            try:
+                self._gate = Gate(os.path.join(folder, "gate"))
+                undone.callback(self._gate.close)
+                self._seats = Seats(os.path.join(folder, "seats"))
+                undone.callback(self._seats.close)
+            except OSError as error:
+                raise LedgerError(f"the ledger in {folder} cannot be used: {error}") from error
             self._gate.enter()
             try:
                 self.seat = self._seats.take()
                 self._connection = schema.connect(self._path)
             finally:
                 self._gate.leave()
+            undone.callback(self._connection.close)
             self._tables = Tables(self._seats)
             self._transaction = Transaction(self._connection, self._gate, self._path)
             self._hints = Hints(folder, self.seat)
-            self._open = True
+            undone.callback(self._hints.close)
             self._identity = self._file()
             self._begin(label)
-        except BaseException:
-            self._seats.close()
-            self._gate.close()
-            raise
+            undone.pop_all()
+        self._open = True
         _ledgers.add(self)
 
     # -- operations ---------------------------------------------------------------------
@@ -97,14 +100,14 @@ class SqliteLedger:
                 self._own[entry.component, resource] = (number or 0, ask)
                 if ask.hold == "rate":
                     self._renew_at = -math.inf
-            woken = self._settle(execute, self._tables.read(execute), -math.inf)
+            woken = self._settle(execute, self._tables.read(execute), self._now)
         self._hints.wake(woken)
 
     def leave(self, component: str) -> None:
         """Drop a component."""
         with self._transaction as execute:
             execute("DELETE FROM holdings WHERE component = ? AND seat = ?", (component, self.seat))
-            woken = self._settle(execute, self._tables.reaped(execute), -math.inf)
+            woken = self._settle(execute, self._tables.reaped(execute), self._now)
         self._hints.wake(woken)
 
     def change(
@@ -143,7 +146,7 @@ class SqliteLedger:
                 execute(TAKE, (demand, want, want, grown, number))
                 return float(want)
             execute(TAKE, (demand, want, min(granted, want), kept, number))
-            woken = self._settle(execute, self._tables.reaped(execute), -math.inf)
+            woken = self._settle(execute, self._tables.reaped(execute), self._now)
             granted = next(r.granted for r in self._rows if r.key == (component, resource))
         self._hints.wake(woken)
         return granted
@@ -155,7 +158,7 @@ class SqliteLedger:
                 if row.key in demands and row.key in self._own:
                     new = changed(row, demands[row.key], None)
                     self._tables.write(execute, new)
-            woken = self._settle(execute, self._tables.read(execute), -math.inf)
+            woken = self._settle(execute, self._tables.read(execute), self._now)
         self._hints.wake(woken)
 
     def settle(self, now: float) -> tuple[Row, ...]:
@@ -165,6 +168,7 @@ class SqliteLedger:
                 f"the ledger {self._path} was removed or replaced: grants stay as they are; start "
                 "the programs that share it again"
             )
+        self._now = now
         with self._transaction as execute:
             [(version,)] = execute("PRAGMA data_version")
             calm = version == self._version and not self._stale and now < self._renew_at
@@ -214,7 +218,7 @@ class SqliteLedger:
                 return
             with suppress(LedgerError), self._transaction as execute:
                 self._tables.drop(execute, self.seat)
-                self._hints.wake(self._settle(execute, self._tables.reaped(execute), -math.inf))
+                self._hints.wake(self._settle(execute, self._tables.reaped(execute), self._now))
             self._end(f"the ledger in {self.folder} is closed")
             self._connection.close()
 
@@ -229,7 +233,7 @@ class SqliteLedger:
     def _begin(self, label: str) -> None:
         with self._transaction as execute:
             self._tables.drop(execute, self.seat)  # of who had this seat before
-            self._settle(execute, self._tables.reaped(execute), -math.inf)
+            self._settle(execute, self._tables.reaped(execute), self._now)
             others = self._tables.capacities(execute)
             for resource, amount in self._said.items():
                 if others.get(resource, amount) != amount:
