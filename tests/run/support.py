@@ -29,13 +29,14 @@ def environment(journal: Path, more: Mapping[str, str] | None = None) -> dict[st
 class Done:
     """How a run ended."""
 
-    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
-        self.status = process.returncode
-        self.out = process.stdout
-        self.err = process.stderr
+    def __init__(self, pid: int, status: int, out: str, err: str) -> None:
+        self.pid = pid
+        self.status = status
+        self.out = out
+        self.err = err
         self.said = [
             line.removeprefix("amptalk: ")
-            for line in process.stderr.splitlines()
+            for line in err.splitlines()
             if line.startswith("amptalk: ")
         ]
 
@@ -73,9 +74,13 @@ def amptalk_run(
             folder.chmod(0o755)
         journal.mkdir(mode=0o700)
         os.chown(journal, user, user)
-    return Done(
-        subprocess.run(
-            [*command, *arguments], env=environment(journal, more), input=given, cwd=cwd,
-            capture_output=True, text=True, timeout=PATIENCE, check=False, user=user, group=user,
-        )
-    )  # fmt: skip
+    with subprocess.Popen(
+        [*command, *arguments], env=environment(journal, more), cwd=cwd, user=user, group=user,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            out, err = process.communicate(given, PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Done(process.pid, process.returncode, out, err)

@@ -15,8 +15,9 @@ import pytest
 from amptalk.actuators.kernel.places import place_of
 from amptalk.sensors.roots import Roots
 from tests.helpers import eventually
+from tests.integration.enforcing import groups_of
 from tests.run.support import amptalk_run, environment
-from tests.run.test_held import WHY_NOT, groups, held
+from tests.run.test_held import WHY_NOT, held
 
 COMMAND = (sys.executable, "-m", "amptalk.cli.main")
 SLEEPS = "import os, subprocess, time\nsubprocess.Popen(['sleep', '600'])\nprint(flush=True)\n"
@@ -62,7 +63,7 @@ def test_a_process_and_its_children_are_held_and_detached_exactly(
     journal: Path, target: int
 ) -> None:
     child = int(Path(f"/proc/{target}/task/{target}/children").read_text())
-    before = membership(target), membership(child), groups()
+    before = membership(target), membership(child)
     with attached(journal, str(target), "--memory", "500M", "--cpus", "50%") as process:
         assert f"/amptalk-{target}-" in membership(target)
         assert f"/amptalk-{target}-" in membership(child)
@@ -70,26 +71,27 @@ def test_a_process_and_its_children_are_held_and_detached_exactly(
         assert done.status == 0, done.err
         assert done.said[-1] == f"{target} is as before"
         assert process.wait(20) == 0
-    assert (membership(target), membership(child), groups()) == before
+    assert (membership(target), membership(child)) == before
+    assert not groups_of(target)
 
 
 @held
 def test_when_we_are_killed_the_target_lives_on_as_before(journal: Path, target: int) -> None:
-    before = membership(target), groups()
+    before = membership(target)
     with attached(journal, str(target), "--memory", "500M") as process:
         process.kill()
         process.wait(20)
-        eventually(lambda: (membership(target), groups()) == before, "all is undone")
+        eventually(lambda: membership(target) == before, "all is undone")
+        eventually(lambda: not groups_of(target), "its groups are gone")
     assert Path(f"/proc/{target}").exists()
 
 
 @held
 def test_when_the_target_ends_so_does_what_is_attached_to_it(journal: Path, target: int) -> None:
-    before = groups()
     with attached(journal, str(target), "--memory", "500M") as process:
         os.killpg(target, signal.SIGKILL)
         assert process.wait(20) == 0
-    assert groups() == before
+    assert not groups_of(target)
 
 
 @pytest.fixture
@@ -125,14 +127,14 @@ def test_a_group_of_somebody_else_gets_another_limit_and_its_own_back(
 
 @held
 def test_a_dry_run_says_what_would_be_set_and_sets_nothing(journal: Path, target: int) -> None:
-    before = membership(target), groups()
+    before = membership(target)
     done = amptalk_run(
         journal, str(target), "--memory", "500M", "--dry-run", command=[*COMMAND, "attach"]
     )
     assert done.status == 0
     assert done.said[0].startswith(f"{target}: 2 processes, ")
     assert done.said[1].startswith("memory: its processes would be moved into a group beneath /")
-    assert (membership(target), groups()) == before
+    assert membership(target) == before
     assert not journal.exists()
 
 

@@ -17,7 +17,7 @@ from tests.helpers import ROOT
 from tests.vm import kernel, needs
 from tests.vm.machine import Ending, Machine
 
-LIMIT = 300.0
+LIMIT = 600.0
 """Seconds for a whole run."""
 _PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "--durations=5", "tests/vm/guest")
 _ENVIRONMENT = {

@@ -115,6 +115,12 @@ class RunActuation:
         if holding.follows and (abs(share - now) >= _STEP or share >= 1.0 > now):
             self._runner.call("cpu_quota", lambda: holding.follow(share), _PATIENCE)
 
+    def told(self, resource: str) -> str:
+        """What came of asking for a resource, and whether anybody listened, for people."""
+        asked = self.asking.of(resource)
+        deaf = asked.times and not asked.helped and not self._channel.heard
+        return f"{asked.text} (nobody listened)" if deaf else asked.text
+
     def release(self) -> None:
         """End the threads; what the kernel holds is the holding's to undo."""
         self._runner.forget_steps()

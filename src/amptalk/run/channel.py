@@ -104,7 +104,9 @@ class Channel:
 
     @property
     def heard(self) -> bool:
-        """Whether the program has read all that it was told: then somebody listens."""
+        """Whether somebody listens: has read all that was told, or is sent a signal."""
+        if self._signal is not None:
+            return True
         pressure = self._pressure >= 0 and not _unread(self._pressure)
         return pressure or not _unread(self._events)
 

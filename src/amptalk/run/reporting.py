@@ -80,7 +80,7 @@ class Reporter:
         anonymous, growth, asked = nan, (nan, nan), ""
         if watching is not None and watching.sample is not None:
             anonymous = watching.anonymous_mb
-            growth, asked = watching.growth(), watching.acting.asking.of("memory").text
+            growth, asked = watching.growth(), watching.acting.told("memory")
         return Evidence(
             time.time(), self.kills, device_kills(self._proc) - self._device,
             self._limits.get("memory", nan), self._holding.held("memory"), anonymous,

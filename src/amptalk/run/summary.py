@@ -54,13 +54,13 @@ def seen(summary: Summary, watching: Watching | None) -> Summary:
     if watching is None or watching.sample is None:
         return summary
     joules, why = watching.energy()
-    asking = watching.acting.asking
+    acting = watching.acting
     told = watching.effectiveness.summary({})
     return summary._replace(
         ranges=watching.ranges(), over=dict(watching.judge.seconds_over),
         actions=told["actions"], joules=joules, no_energy=why,
-        asked={name: asking.of(name).text for name in sorted(watching.acting.askable)
-               if asking.of(name).times},
+        asked={name: acting.told(name) for name in sorted(acting.askable)
+               if acting.asking.of(name).times},
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from amptalk.actuators.journal.folder import ELSEWHERE
 from tests.helpers import ROOT
 from tests.sensors.gpu.doubled import built, without_compiler
 
@@ -52,6 +54,8 @@ for word in sys.argv[4:]:
         of(limit.lost)
     elif word == "restore":
         of(lambda: [one.outcome.text for one in restore(folder, "/proc", owner=journal.owner)])
+    elif word == "die":
+        os.kill(os.getpid(), 9)
     elif word.startswith("other="):
         kept.write_text(word[6:])
     elif word.startswith("state="):
@@ -83,16 +87,30 @@ class Driver:
             [sys.executable, "-I", "-S", "-c",
              f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r})\n{SCRIPT}",
              str(self.folder / "run"), name, gpu, *words],
-            env={
-                **os.environ, "LD_LIBRARY_PATH": str(self.library),
-                "NVML_DOUBLE": str(self.folder / "state"),
-                "NVML_DOUBLE_SET": str(self.folder / "set"),
-                "NVML_DOUBLE_CALLS": str(self.folder / "calls"),
-            },
+            env=self.environment(),
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
+        if "die" in words:
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            return []
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout))
+
+    def restored(self) -> str:
+        """What `amptalk restore` says."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from amptalk.cli.main import main; main()", "restore"],
+            env={**self.environment(), "PYTHONPATH": str(ROOT / "src")},
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ, "LD_LIBRARY_PATH": str(self.library), ELSEWHERE: str(self.folder / "run"),
+            "NVML_DOUBLE": str(self.folder / "state"), "NVML_DOUBLE_SET": str(self.folder / "set"),
+            "NVML_DOUBLE_CALLS": str(self.folder / "calls"),
+        }  # fmt: skip
 
     def calls(self) -> list[str]:
         return (self.folder / "calls").read_text().splitlines()
@@ -119,6 +137,17 @@ def test_it_needs_no_packages_to_be_undone(driver: Driver) -> None:
     *_, undone, standing = driver.run("nvml_power", "begin", "0.8", "restore")
     assert undone == [f"{POWER}: '160000' back to '200000'"]
     assert standing == [200_000, 0]
+
+
+@pytest.mark.parametrize(("name", "after"), [("nvml_power", "200000"), ("nvml_clocks", "0")])
+def test_what_a_killed_owner_left_the_command_undoes(
+    driver: Driver, name: str, after: str, tmp_path: Path
+) -> None:
+    driver.run(name, "begin", "0.5", "die")
+    assert (tmp_path / "set").read_text().strip() != after
+    assert driver.restored().startswith("undone: /gpu/GPU-0a/")
+    assert (tmp_path / "set").read_text().strip() == after
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_what_somebody_else_set_is_left(driver: Driver) -> None:

@@ -130,7 +130,10 @@ class World:
 def world(machine: Machine, hold: Hold, kernel: Kernel) -> Iterator[World]:
     made = World(machine, hold, kernel)
     yield made
+    thread = made.wakeups._thread
     made.wakeups.end()
+    if thread is not None:
+        thread.join(DEADLINE)
 
 
 def test_what_can_be_had_is_listened_to(world: World, machine: Machine, kernel: Kernel) -> None:
@@ -195,5 +198,9 @@ def test_it_ends_and_begins_again_without_leaving_anything_open(
         assert kernel.waiting.wait(DEADLINE)
     world.wakeups.end()
     world.wakeups.end()
-    assert len(os.listdir("/proc/self/fd")) == open_before
-    assert not [one for one in threading.enumerate() if one.name == "amptalk-wakeups"]
+    eventually(lambda: len(os.listdir("/proc/self/fd")) == open_before, "all are closed")
+    eventually(lambda: "amptalk-wakeups" not in names(), "the threads have ended")
+
+
+def names() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]

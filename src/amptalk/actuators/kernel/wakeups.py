@@ -23,8 +23,8 @@ from amptalk.limits.thresholds import lines_for
 from amptalk.model.errors import ActionError
 from amptalk.model.resource import MEMORY
 
-SHORTEST = 0.05
-"""Seconds between two wake-ups at least: the loop ticks no faster."""
+SHORTEST = 0.25
+"""Seconds between two wake-ups at least; near a limit the loop ticks faster by itself."""
 TRIGGERS = (b"some 50000 500000\0", b"some 100000 2000000\0")
 """Microseconds of waiting within a window, the second for those without CAP_SYS_RESOURCE, who may
 only have windows of whole 2 s. The kernel overwrites the last byte, so one is given up for it."""
