@@ -110,5 +110,5 @@ def test_a_shell_with_job_control_of_its_own_can_be_the_program(shell: Terminal)
     shell.expect("inner")
     shell.type("\x1a")
     shell.expect("Stopped")
-    shell.type("kill -9 %1; wait; exit 7\n")
+    shell.type("kill -9 %1; disown -a; exit 7\n")
     assert shell.status() == 7

@@ -74,6 +74,11 @@ class JobControl:
             self.pace.give_way(number)
         return True
 
+    def take_pending(self) -> None:
+        """Take note of what came while there was no program; `last` is to be sent to it."""
+        while self.wait(0.0):
+            continue
+
     def reap(self) -> None:
         """Take note of everything that ended or stopped."""
         while True:

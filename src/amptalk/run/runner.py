@@ -138,6 +138,7 @@ class Run:
         holding, channel = self._holding, self._channel
         environment = channel.adjusted({**self._environment, **holding.variables()})
         self.breached = ""
+        control.take_pending()
         program = Program(self.path, self.command, environment, control.before, channel.keep)
         try:
             holding.take(program.pid)
@@ -151,6 +152,8 @@ class Run:
         control.program = program
         self._forget()
         program.release()
+        if control.last is not None:  # it came before there was a program
+            program.send(control.last.number)
         holding.members = self._members
         if holding.paced:
             self._begin_pace(control)
