@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,9 +65,12 @@ def ordinary_user() -> str:
 
 def amptalk_run(
     journal: Path, *arguments: str, user: int | None = None, more: Mapping[str, str] | None = None,
-    cwd: Path | None = None, given: str = "", command: Sequence[str] = RUN,
+    cwd: Path | None = None, given: str = "", until: str = "", command: Sequence[str] = RUN,
 ) -> Done:  # fmt: skip
-    """Run it to its end; as another user where told to, whose journal it then is."""
+    """Run it to its end; as another user where told to, whose journal it then is.
+
+    `given` is its input, which ends there; where told `until`, not before it has said that.
+    """
     if user is not None:
         command = [_FOR_ALL if word == sys.executable else word for word in command]
         arguments = tuple(_FOR_ALL if word == sys.executable else word for word in arguments)
@@ -78,9 +83,22 @@ def amptalk_run(
         [*command, *arguments], env=environment(journal, more), cwd=cwd, user=user, group=user,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
+        assert process.stderr is not None
         try:
+            told = _said_until(process.stderr.fileno(), until) if until else ""
             out, err = process.communicate(given, PATIENCE)
-        except subprocess.TimeoutExpired:
+        except BaseException:
             process.kill()
             raise
-    return Done(process.pid, process.returncode, out, err)
+    return Done(process.pid, process.returncode, out, told + err)
+
+
+def _said_until(descriptor: int, text: str) -> str:
+    """What is said until `text` is part of it."""
+    said, deadline = b"", time.monotonic() + PATIENCE
+    while text.encode() not in said:
+        ready, _, _ = select.select([descriptor], [], [], deadline - time.monotonic())
+        more = os.read(descriptor, 1 << 16) if ready else b""
+        assert more, f"{text!r} was never said, only {said.decode()!r}"
+        said += more
+    return said.decode()
