@@ -7,6 +7,7 @@ in vain.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from amptalk.actuators.kernel.contract import GroupStep
@@ -29,6 +30,8 @@ from amptalk.run.holding import Holding
 _STEP = 0.05
 """An allocation that moved by less is not followed by the quota."""
 _PATIENCE = 2.0
+_PROTECT_EVERY = 5.0
+"""Seconds after which it is looked for what must live and has come since."""
 _ENDING = 1.0
 """Seconds that undoing may take at the end."""
 _NOTHING = HeldBack(0.0)
@@ -48,6 +51,7 @@ class RunActuation:
         self._channel = channel
         self.asking = Asking()
         self._kills = 0.0
+        self._protect_at = math.inf if not holding.protects else -math.inf
         self._runner = ActionRunner(clock)
         names = {*BUILT_IN}
         self._appeals = Ladder(self._runner, names, clock)
@@ -96,6 +100,9 @@ class RunActuation:
             if self._brake.applied:
                 runner.call("memory_brake watch", lambda: self._brake.watch(now), _PATIENCE)
         self._follow(share_of(decision))
+        if now >= self._protect_at:
+            self._protect_at = now + _PROTECT_EVERY
+            runner.call("protect", self._holding.protect, _PATIENCE)
         return tuple(reports) if reports else _NO_REPORTS
 
     def forget(self) -> None:

@@ -36,6 +36,7 @@ from amptalk.sensors.roots import Roots
 
 if TYPE_CHECKING:
     from amptalk.actuators.guardian.guardian import GuardianProcess, Starter
+    from amptalk.actuators.kernel.protected import Protected
 
 _FEW = 3
 """Other processes that a reason names at most."""
@@ -46,7 +47,7 @@ class Holding:
 
     def __init__(
         self, limits: Sequence[tuple[Resource, float]], cores: Limit, *, pace: bool,
-        environment: Mapping[str, str], roots: Roots | None = None,
+        environment: Mapping[str, str], roots: Roots | None = None, protect: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.limits = tuple(limits)
         self.cores = cores
@@ -55,6 +56,8 @@ class Holding:
         self._environment = environment
         self._pace = pace
         self._pid = os.getpid()
+        self._protect = tuple(protect)
+        self._protected: Protected | None = None
         self.memory = MemoryCap(exact_bytes)
         self.quota = CpuQuota()
         self.why: dict[str, str] = {}
@@ -82,13 +85,16 @@ class Holding:
     def open(self) -> None:
         """Have the kernel hold what it can. Never raises; what it could not is in `why`."""
         wanted = asked(set(self._by_name))
-        if not wanted and not self._pace:
+        if not (wanted or self._pace or self._protect):
             return
         try:
             hold = self._begin()
         except (ActionError, SensorFault) as error:
             self.why.update(dict.fromkeys(wanted, str(error)))
+            if self._protect:
+                self.notes.append(f"nothing is protected: {error}")
             return
+        self._begin_protecting(hold)
         for controller in sorted(wanted, reverse=True):
             try:
                 self._ready(hold, controller)
@@ -96,6 +102,34 @@ class Holding:
                 self.why[controller] = ""
             except (ActionError, SensorFault) as error:
                 self.why[controller] = str(error)
+
+    def _begin_protecting(self, hold: Hold) -> None:
+        """Have the kernel kill what must live last, from now on."""
+        if not self._protect:
+            return
+        from amptalk.actuators.kernel.protected import Protected
+
+        self._protected = protected = Protected(self._roots.proc)
+        for name in self._protect:
+            protected.add(name)
+        protected.begin(hold)
+        names = ", ".join(self._protect)
+        try:
+            protected.order()
+        except ActionError as error:
+            self.notes.append(f"{names}: not all of it is protected: {error}")
+        else:
+            self.notes.append(f"{names}: protected, {len(protected.living())} processes now")
+
+    @property
+    def protects(self) -> bool:
+        """Whether there is anything that must live."""
+        return self._protected is not None
+
+    def protect(self) -> None:
+        """Protect what came since. Raises `ActionError`."""
+        if self._protected is not None:
+            self._protected.order()
 
     def _begin(self) -> Hold:
         path = usual_folder(self._environment, os.geteuid())
@@ -233,4 +267,4 @@ class Holding:
         if self._guardian is not None:
             self._guardian.stop()
         folder.close()
-        self.hold = self._folder = self._guardian = None
+        self.hold = self._folder = self._guardian = self._protected = None

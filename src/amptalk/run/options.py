@@ -36,6 +36,8 @@ class RunOptions(NamedTuple):
     interval: float = 1.0
     json: bool = False
     quiet: bool = False
+    protect: tuple[str, ...] = ()
+    """Names of processes that must live."""
 
     def budgets(self) -> dict[str, float]:
         """Seconds and joules that may be used up."""
@@ -98,7 +100,17 @@ def options_of(
         tuple(tuple(command) for command in commands), limits, strategy, on_breach, pace,
         _signal(others.get("ask_signal")), others.get("metrics"), others.get("record"),
         _interval(others.get("interval")), bool(others.get("json")), bool(others.get("quiet")),
+        _names(others.get("protect", "")),
     )  # fmt: skip
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple([name.strip() for name in text.split(",")]) if text else ()
+    if not all(names):
+        raise ConfigurationError(
+            f"--protect {text}: a name is empty; give names such as sshd,nginx"
+        )
+    return names
 
 
 def _check_strategy(strategy: str) -> None:

@@ -65,8 +65,9 @@ class Run:
         cores = usable_cores(self.roots, os.getpid())
         self._limits = options.resources(cores.amount)
         self._holding = Holding(
-            self._limits, cores, pace=options.pace, environment=environment, roots=self.roots
-        )
+            self._limits, cores, pace=options.pace, environment=environment, roots=self.roots,
+            protect=options.protect,
+        )  # fmt: skip
         self._budgets = options.budgets()
         self._channel = Channel(
             self.roots.proc, options.ask_signal, memory="memory" in options.limits

@@ -68,6 +68,7 @@ SETTINGS: tuple[Setting, ...] = (
             allowed=("warn", "stop", "restart")),
     Setting("pace", "", "hold CPU by stopping and continuing it where nothing else can"),
     Setting("ask_signal", "SIGNAL", "also send this when the program is asked to use less"),
+    Setting("protect", "NAMES", "what the kernel is to kill last, by process name: sshd,nginx"),
     Setting("metrics", "FILE", "write history at the end: .json, .jsonl, .csv, .sqlite"),
     Setting("record", "FILE", "keep the newest samples in a file that survives a crash"),
     Setting("interval", "SECONDS", "time between samples (default: 1)"),
