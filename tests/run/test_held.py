@@ -32,7 +32,7 @@ while len(kept) < int(sys.argv[1]):
 """
 LEAKS = """
 import os
-kept = [bytearray(4 << 20) for _ in range(26)]
+kept = [bytearray(4 << 20) for _ in range(28)]
 os.read(int(os.environ["AMPTALK_EVENTS_FD"]), 1)  # by now it was seen and asked
 while True:
     kept.append(bytearray(4 << 20))
