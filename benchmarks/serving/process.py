@@ -179,6 +179,10 @@ class Service:
                 return
             if name == SECOND:
                 with self._second_lock:
+                    if not self._second_loaded:  # it had to go meanwhile
+                        for asked in batch:
+                            self.say(f"drop {asked.number}")
+                        return
                     model.run([asked.size for asked in batch])
             else:
                 model.run([asked.size for asked in batch])
