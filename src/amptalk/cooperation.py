@@ -41,6 +41,9 @@ class Acting(Protocol):
     def cores(self) -> Callable[[], float]:
         """How many cores 100 % of CPU are."""
 
+    def grant(self, limits: Mapping[str, float]) -> None:
+        """Have what is granted held, where the kernel shall."""
+
 
 def cooperate(
     config: ManagerConfig,
@@ -72,6 +75,7 @@ def cooperate(
     threads = GrantedThreads(acting.cores)
 
     def granted(limits: Mapping[str, float]) -> None:
+        acting.grant(limits)
         acting.runner.call("granted threads", lambda: threads.follow(limits), _PATIENCE)
 
     measure = _now if config.scope == "application" else of_sample

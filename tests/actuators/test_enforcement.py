@@ -94,13 +94,15 @@ class World:
 
     def tick(self, **shares: float) -> None:
         self.clock.advance(1.0)
+        self.enforcement.tick(self.clock.monotonic(), decision(**shares), self.run)
 
-        def run(key: str, function: object, _deadline: float) -> None:
-            self.calls.append(key)
-            assert callable(function)
-            function()
+    def run(self, key: str, function: object, _deadline: float) -> None:
+        self.calls.append(key)
+        assert callable(function)
+        function()
 
-        self.enforcement.tick(self.clock.monotonic(), decision(**shares), run)
+    def grant(self, percent: float) -> None:
+        self.enforcement.grant(percent, self.run)
 
     def verdicts(self) -> dict[str, Verdict]:
         return {report.action: report.verdict for report in self.enforcement.reports()}

@@ -14,6 +14,7 @@ import pytest
 from amptalk.actuators.journal.folder import ELSEWHERE, JournalFolder
 from amptalk.actuators.journal.journal import Journal
 from amptalk.actuators.kernel.contract import Hold
+from amptalk.actuators.kernel.cpu import quota_of
 from amptalk.actuators.kernel.own_groups import OwnGroups
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground
 from amptalk.cli.main import main
@@ -77,34 +78,90 @@ def test_a_hog_is_killed_at_the_cap_and_those_beside_it_live(tmp_path: Path) -> 
 
 
 BUSY = """
-import os, resource, subprocess, sys, time
+import resource, subprocess, sys, time
 from amptalk import create_resource_manager
 
-busy = "import time\\nend = time.monotonic() + 3\\nwhile time.monotonic() < end: pass"
-manager = create_resource_manager(
-    max_cpu_percent=20, monitoring_interval=0.1, handling="enforce")
-with manager:
-    print(manager.notices()[0], flush=True)
+def cores_used(seconds):
+    busy = f"import time\\nend = time.monotonic() + {seconds}\\nwhile time.monotonic() < end: pass"
     started = time.monotonic()
     workers = [subprocess.Popen([sys.executable, "-S", "-c", busy]) for _ in range(3)]
     for worker in workers:
         worker.wait()
-    seconds = time.monotonic() - started
+    elapsed = time.monotonic() - started
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / elapsed
+"""
+LIMITED = f"""{BUSY}
+manager = create_resource_manager(
+    max_cpu_percent=20, monitoring_interval=0.1, handling="enforce")
+with manager:
+    print(manager.notices()[0], flush=True)
+    used = cores_used(3)
     print(manager.capacity.cpu_cores, flush=True)
-    print((used.ru_utime + used.ru_stime) / seconds, flush=True)
+    print(used, flush=True)
 """
 
 
 @grouped
 def test_busy_children_get_no_more_than_the_limit(tmp_path: Path) -> None:
-    with program(BUSY, tmp_path / "run") as process:
+    with program(LIMITED, tmp_path / "run") as process:
         assert "the kernel holds cpu: " in said(process)
         cores, used = float(said(process)), float(said(process))
         assert process.wait() == 0
     assert cores >= 1.0, "its own quota is not its capacity"
     assert used <= 0.2 * cores * 1.05
     gone(process.pid)
+
+
+GRANTED = f"""{BUSY}
+manager = create_resource_manager(
+    max_cpu_percent=80, monitoring_interval=0.1, handling="enforce", strategy="cooperative",
+    sharing="sqlite:" + sys.stdin.readline().strip())
+with manager:
+    part = manager.component("part", cpu_percent=(5, 80))
+    print(manager.notices()[0], flush=True)
+    print(manager.capacity.cpu_cores, flush=True)
+    part.demand(cpu_percent=20)
+    sys.stdin.readline()
+    print(part.grant("cpu"), flush=True)
+    print(cores_used(1.5), flush=True)
+    part.demand(cpu_percent=80)
+    sys.stdin.readline()
+"""
+
+
+@grouped
+def test_busy_children_get_no_more_than_what_is_granted(tmp_path: Path) -> None:
+    with program(GRANTED, tmp_path / "run") as process:
+
+        def say(line: str) -> None:
+            assert process.stdin is not None
+            print(line, file=process.stdin, flush=True)
+
+        say(str(tmp_path / "ledger"))
+        assert "the kernel holds cpu: " in said(process)
+        cores = float(said(process))
+        granted, full = quota_of(20, cores), quota_of(80, cores)
+        eventually(lambda: quota(process.pid) == granted, "the quota goes down to the grant")
+        say("")
+        assert float(said(process)) == 20
+        assert float(said(process)) <= 0.2 * cores * 1.05
+        eventually(lambda: quota(process.pid) == full, "and up with it")
+        say("")
+        assert process.wait() == 0
+    gone(process.pid)
+    assert JournalFolder(str(tmp_path / "run"), create=False).names() == []
+
+
+def quota(pid: int) -> int:
+    """Microseconds a period that a program's group has; -1 without a quota."""
+    for folder in groups_of(pid):
+        for name in ("cpu.max", "cpu.cfs_quota_us"):
+            file = Path(folder, name)
+            if file.exists():
+                text = file.read_text().split()[0]
+                return -1 if text == "max" else int(text)
+    return -1
 
 
 KILLED = """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +185,11 @@ class Actuation:
             return self.announcements.current(now)
         demand, waiting = self.admission.demand()
         return (*self.announcements.current(now, waiting), *demand)
+
+    def grant(self, limits: Mapping[str, float]) -> None:
+        """Have the kernel hold what sharing grants of CPU now; neither blocks nor raises."""
+        if self.enforcement is not None:
+            self.enforcement.grant(limits.get("cpu", math.inf), self.runner.call)
 
     def carry_out(
         self, sample: Sample, limits: tuple[LimitState, ...], decision: Decision

@@ -1,10 +1,9 @@
 """What `handling="enforce"` adds: the kernel holds limits from start to stop, and more steps.
 
 Standing limits (a cap on memory, a quota of CPU time) are set at the start, read back, and looked
-at again; what the kernel or a permission refuses is told, and the rest goes on. The quota follows
-the allocations of power and temperature. Steps of the ladder and the order of victims are beside
-(`kernel`), and so are limits of devices that were named (`devices`). Everything is in the journal
-before it is done, so whatever ends this process, it can be undone.
+at again; what is refused is told, and the rest goes on. The quota follows the allocations of power
+and temperature, and what sharing grants. Steps of the ladder and the order of victims are beside
+(`kernel`), and limits of devices that were named (`devices`). Everything is in the journal first.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ import math
 import os
 from collections.abc import Callable, Sequence
 
-from amptalk.actuators.devices.limits import PATIENCE, DeviceLimits, Run
+from amptalk.actuators.devices.limits import DeviceLimits
 from amptalk.actuators.guardian.guardian import GuardianProcess
 from amptalk.actuators.guardian.guarding import Guarding, Start
 from amptalk.actuators.holders import Holders, Limits
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.opening import in_words, opened
 from amptalk.actuators.journal.restore import restore
-from amptalk.actuators.kernel.contract import FOLLOWED, GroupStep, Hold, asked
+from amptalk.actuators.kernel.contract import FOLLOWED, PATIENCE, GroupStep, Hold, Run, asked
 from amptalk.actuators.kernel.cpu import CpuWeight
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryReclaim
 from amptalk.actuators.kernel.own_groups import OwnGroups
@@ -72,6 +71,10 @@ class Enforcement:
         folder: str | None = None,
     ) -> None:
         self.limits: Limits = tuple(limits)
+        self.granted = math.inf
+        """Percent of CPU that sharing grants this manager, `inf` without."""
+        self.share = 1.0
+        """What the allocations of this manager leave of all cores, 0-1."""
         self._held_for_all: list[tuple[Resource, float]] = []
         self._cores = cores
         self._roots = Roots() if roots is None else roots
@@ -128,9 +131,7 @@ class Enforcement:
 
     def reports(self) -> list[ActionReport]:
         """What was verified since the last call."""
-        return [
-            *self._standing.reports(), *self._devices.reports(), *self._guarding.reports(),
-        ]  # fmt: skip
+        return [*self._standing.reports(), *self._devices.reports(), *self._guarding.reports()]
 
     def begin(self) -> None:
         """Undo what earlier owners left, then have the kernel hold what it can. Never raises."""
@@ -153,12 +154,10 @@ class Enforcement:
         """Have the kernel hold what the managers of this process ask for. Never raises."""
         self._sentences = []
         try:
-            self._open()
+            hold = self._open()
         except (ActionError, SensorFault) as error:
             self._sentences.append(f"the kernel holds no limit: {error}")
             return
-        hold = self._hold
-        assert hold is not None  # noqa: S101 - set by `_open`
         guarded = self._guarding.begin(hold, self._path_of_journal())
         self._sentences += [*self._standing.begin(hold), *self._devices.begin(hold)]
         if "memory" in self.held:
@@ -188,14 +187,10 @@ class Enforcement:
             if not self._begun:
                 return
             self._begun = False
-            following = _holders.leave(self)
-            if following is not None and not self.active:
-                following.renew()
-            elif following is not None:
-                self._let_go()
-                following.take_hold()
-            else:
-                self._let_go()
+            held, following = self.active, _holders.leave(self)
+            self._let_go()
+            if following is not None:
+                (following.take_hold if held else following.renew)()
 
     def _let_go(self) -> None:
         hold, folder = self._hold, self._folder
@@ -230,8 +225,8 @@ class Enforcement:
         self.children.end()
         self.protected.end()
 
-    def _open(self) -> None:
-        """Open the journal and undo what ended owners left in it."""
+    def _open(self) -> Hold:
+        """Open the journal and undo what ended owners left in it. Raises `ActionError`."""
         folder, journal, left = opened(self._path_of_journal(), self._roots.proc, self._pid)
         self._sentences += in_words(left, left_behind=True)
         self._folder = folder
@@ -239,7 +234,8 @@ class Enforcement:
         self._held_for_all[:] = _holders.limits()
         self._hold = Hold(
             self._roots, journal, groups, self._members, self._held_for_all, self._cores
-        )  # fmt: skip
+        )
+        return self._hold
 
     def _path_of_journal(self) -> str:
         return usual_folder(os.environ, os.geteuid()) if self._path is None else self._path
@@ -258,7 +254,7 @@ class Enforcement:
 
     def tick(self, now: float, decision: Decision, run: Run) -> None:
         """Start what is due, on action threads; neither blocks nor raises."""
-        share = _holders.share(self, share_of(decision))
+        self.share = share_of(decision)
         if self._hold is None:
             return
         if now >= self._look_at:
@@ -268,10 +264,16 @@ class Enforcement:
             self._watch_at = now + _WATCHED
             if self._brake.applied:
                 run("memory_brake watch", lambda: self._brake.watch(now), PATIENCE)
-            if self._standing.due(share):
-                run("cpu_quota", lambda: self._standing.lead(share), PATIENCE)
+            share = _holders.share()
+            self._standing.follow(share, _holders.granted(), run)
             if self._devices.due(share, now):
                 self._devices.lead(share, now, run)
+
+    def grant(self, percent: float, run: Run) -> None:
+        """Have the quota follow what sharing grants, on an action thread; never raises."""
+        self.granted = percent
+        if self._hold is not None:  # else the manager that holds for all sees it with its next tick
+            self._standing.follow(_holders.share(), _holders.granted(), run)
 
     def check(self) -> None:
         """Look whether what stands still stands, and order the victims anew. Never raises."""
@@ -282,9 +284,7 @@ class Enforcement:
     def declared(self) -> None:
         """Take up children that were declared, or have ended. Never raises."""
         self.order()
-        for text in self._guarding.look():
-            if text not in self._sentences:
-                self._sentences.append(text)
+        self._sentences += [one for one in self._guarding.look() if one not in self._sentences]
 
     def order(self) -> None:
         """Bring the order of victims up to date; from an action thread. Never raises."""

@@ -1,11 +1,13 @@
 """Managers of one process that enforce: the first holds the kernel's limits for all of them.
 
 There is one application to a process, so there is one cap and one quota: the most restrictive of
-what its managers ask for. When the first ends, the next takes over.
+what its managers ask for, or are granted where they share. When the first ends, the next takes
+over.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -19,6 +21,10 @@ class Holder(Protocol):
     """What is needed of a manager's enforcement."""
 
     limits: Limits
+    share: float
+    """What its allocations leave of all cores, 0-1."""
+    granted: float
+    """Percent of CPU that sharing grants it, `inf` without."""
 
     @property
     def held(self) -> set[str]:
@@ -51,7 +57,6 @@ class Holders:
     def __init__(self) -> None:
         self.changing = threading.RLock()
         self._members: list[Holder] = []
-        self._shares: dict[int, float] = {}
 
     def join(self, one: Holder) -> Holder:
         """Add one; returns the one that holds for all, maybe itself."""
@@ -63,7 +68,6 @@ class Holders:
         """Take one out; returns the one that holds from now on, `None` when there is none."""
         if one in self._members:
             self._members.remove(one)
-        self._shares.pop(id(one), None)
         return self._members[0] if self._members else None
 
     @property
@@ -76,14 +80,15 @@ class Holders:
         """What is held: the most restrictive of all."""
         return most_restrictive(one.limits for one in tuple(self._members))
 
-    def share(self, one: Holder, share: float) -> float:
-        """Take up the share of all cores that one leaves; returns the least of all, 0-1."""
-        if one in self._members:
-            self._shares[id(one)] = share
-        return min(self._shares.values(), default=1.0)
+    def granted(self) -> float:
+        """The least percent of CPU that sharing grants any of them, `inf` without."""
+        return min((one.granted for one in tuple(self._members)), default=math.inf)
+
+    def share(self) -> float:
+        """The least share of all cores that any of them leaves, 0-1."""
+        return min((one.share for one in tuple(self._members)), default=1.0)
 
     def forget(self) -> None:
         """All of them are the parent's, in a forked child."""
         self.changing = threading.RLock()
         self._members = []
-        self._shares = {}

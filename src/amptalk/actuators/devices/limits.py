@@ -14,7 +14,7 @@ from functools import partial
 from amptalk.actuators.devices.contract import FLOOR, DeviceLimit
 from amptalk.actuators.devices.files import DevicePower, Frequency, ProcessorPower
 from amptalk.actuators.devices.gpu import GpuClocks, GpuPower
-from amptalk.actuators.kernel.contract import Hold
+from amptalk.actuators.kernel.contract import PATIENCE, Hold, Run
 from amptalk.actuators.verdicts import STRIKES
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport, Verdict
@@ -27,11 +27,6 @@ STEP = 0.1
 """Shares are multiples of it; one step up at a time."""
 LOWERED_EVERY, RAISED_EVERY = 2.0, 10.0
 """Seconds from one move to the next one down, and to the next one up."""
-PATIENCE = 2.0
-"""Seconds that one move of one limit may take."""
-
-Run = Callable[[str, Callable[[], object], float], object]
-"""Calls a function on an action thread: key, function, deadline in seconds."""
 
 MAKERS: Mapping[str, Callable[[str], DeviceLimit]] = {
     "acpi_power": lambda _gpu: DevicePower(),

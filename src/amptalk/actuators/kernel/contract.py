@@ -18,6 +18,12 @@ from amptalk.sensors.roots import Roots
 FOLLOWED = ("power", "temperature")
 """Resources whose allocations the CPU quota follows: CPU time is what the kernel holds of them."""
 
+PATIENCE = 2.0
+"""Seconds that one move of one limit may take."""
+
+Run = Callable[[str, Callable[[], object], float], object]
+"""Calls a function on an action thread: key, function, deadline in seconds."""
+
 
 def asked(limited: Collection[str]) -> set[str]:
     """Which of the resources that the kernel can hold a set of limits asks it for."""

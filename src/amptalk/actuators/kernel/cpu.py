@@ -2,7 +2,9 @@
 
 A quota never takes more than is beyond it, but what it takes comes in stalls of up to a period.
 It also holds what no limit of CPU is about: with less CPU time there is less power and heat. So it
-follows the allocations of power and temperature down from the limit, and back.
+follows the allocations of power and temperature down from the limit, and back. Where others share
+the limit it follows what this process is granted, so that a share is held when others count on it.
+The weight follows no grant: it is the group's own among those beside it, which need not share.
 
 Formats: Documentation/scheduler/sched-bwc.rst, Documentation/admin-guide/cgroup-v2.rst.
 """
@@ -42,6 +44,17 @@ def quota_of(percent: float, cores: float, share: float = 1.0, period: int = PER
     return max(SMALLEST_QUOTA, int(cores * min(WITHIN * percent / 100.0, share) * period))
 
 
+def regranted(before: float, now: float) -> bool:
+    """Whether a grant moved so far that the quota has to follow: further than `WITHIN` leaves.
+
+    So a quota that stands is never above what is granted.
+
+    >>> regranted(50, 49), regranted(50, 48), regranted(50, 52)
+    (False, True, True)
+    """
+    return not WITHIN * before <= now <= before / WITHIN
+
+
 class CpuQuota(Standing):
     """`cpu.max`, or `cpu.cfs_quota_us` of version 1, for the whole application.
 
@@ -60,24 +73,30 @@ class CpuQuota(Standing):
         self._cores = math.nan
         self.share = 1.0
         """What allocations leave of all cores, 0-1, as last asked for."""
+        self.granted = math.inf
+        """Percent that sharing grants, `inf` without, as last asked for."""
 
     def hold(self, hold: Hold) -> None:
         """Set the quota of a limit, or only look for its place. Raises `ActionError`."""
         if hold is self._hold:
-            self.follow(self.share)
+            self.follow(self.share, self.granted)
             return
         self._hold = hold
         self._version = hold.groups.place("cpu").version
-        self.share = 1.0
+        self.share, self.granted = 1.0, math.inf
         if self._percent() < math.inf:
             self.follow(1.0)
 
-    def follow(self, share: float) -> None:
-        """Let the quota be `share` of all cores, at most the limit. Raises `ActionError`."""
-        hold, percent = self._hold, self._percent()
+    def follow(self, share: float, granted: float = math.inf) -> None:
+        """Let the quota be `share` of all cores, at most the limit and what is granted of it.
+
+        Raises `ActionError`.
+        """
+        hold = self._hold
         if hold is None:
             return
-        self.share = share
+        self.share, self.granted = share, granted
+        percent = self._percent()
         if share >= 1.0 and percent == math.inf:
             self._free(hold)
             return
@@ -96,10 +115,10 @@ class CpuQuota(Standing):
     def end(self) -> None:
         """All was undone by others."""
         self._hold = self._value = self._period = None
-        self.share = 1.0
+        self.share, self.granted = 1.0, math.inf
 
     def _percent(self) -> float:
-        return math.inf if self._hold is None else self._hold.limit(self.resource)
+        return math.inf if self._hold is None else min(self._hold.limit("cpu"), self.granted)
 
     def _free(self, hold: Hold) -> None:
         values, self._value, self._period = (self._value, self._period), None, None

@@ -1,12 +1,12 @@
-"""The limits that stand from start to stop: set, reported, looked at, led by allocations."""
+"""The limits that stand from start to stop: set, reported, looked at, led by shares."""
 
 from __future__ import annotations
 
 import math
 import threading
 
-from amptalk.actuators.kernel.contract import FOLLOWED, Hold, Standing, asked
-from amptalk.actuators.kernel.cpu import CpuQuota
+from amptalk.actuators.kernel.contract import FOLLOWED, PATIENCE, Hold, Run, Standing, asked
+from amptalk.actuators.kernel.cpu import CpuQuota, regranted
 from amptalk.actuators.kernel.memory import MemoryCap
 from amptalk.clock import Clock
 from amptalk.model.action import ActionReport, Verdict
@@ -25,7 +25,7 @@ def share_of(decision: Decision) -> float:
 
 
 class StandingLimits:
-    """What the kernel holds. All but `reports` and `due` may block, and are thread-safe."""
+    """What the kernel holds. All but `reports` and `follow` may block, and are thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -63,20 +63,25 @@ class StandingLimits:
             taken, self._reports = self._reports, []
         return taken
 
-    def due(self, share: float) -> bool:
-        """Whether the quota has to go to this share of all cores now."""
-        if "cpu" not in asked(self._limited):
-            return False
-        now = self._quota.share
-        return abs(share - now) >= _STEP or (share >= 1.0) != (now >= 1.0)
+    def follow(self, share: float, granted: float, run: Run) -> None:
+        """Have the quota go to a share of all cores, at most what sharing grants, if that is due.
 
-    def lead(self, share: float) -> None:
-        """Set the quota to a share and report it. Never raises."""
+        Neither blocks nor raises.
+        """
+        if "cpu" not in asked(self._limited):
+            return
+        now = self._quota.share
+        moved = abs(share - now) >= _STEP or (share >= 1.0) != (now >= 1.0)
+        if moved or regranted(self._quota.granted, granted):
+            run("cpu_quota", lambda: self._lead(share, granted), PATIENCE)
+
+    def _lead(self, share: float, granted: float) -> None:
+        """Set the quota and report it."""
         quota = self._quota
         started, wall = self._clock.monotonic(), self._clock.time()
         try:
             with self._changing:
-                quota.follow(share)
+                quota.follow(share, granted)
         except (ActionError, SensorFault) as error:
             verdict, detail = Verdict.DENIED, str(error)
         else:

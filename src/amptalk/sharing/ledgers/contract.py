@@ -11,7 +11,7 @@ from amptalk.model.decision import Ask
 from amptalk.model.errors import ConfigurationError, NeverFitsError
 
 LAPSE_SECONDS = 10.0
-"""A rate hold lapses when its holder was silent for so long; its enforcer lets go of it sooner."""
+"""A rate hold lapses when its holder was silent for so long; nobody lowers its quota then."""
 RENEW_SECONDS = 3.0
 """How often a holder says that it lives, for its rate holds."""
 
