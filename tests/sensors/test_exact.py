@@ -154,6 +154,7 @@ def _bare_tree() -> ProcessTree:
 
     tree = ProcessTree.__new__(ProcessTree)
     tree.root, tree.living, tree.resident, tree.shared, tree.used = 1, 0, 0, 0, 0.0
+    tree._left_out = 0
     stat = ProcessStat(0, 0, 0.0, 0.0, 0)
     tree.members = {pid: Process("/proc", pid, stat, keep=False) for pid in (1, 2, 3, 4)}
     return tree
