@@ -28,7 +28,7 @@ lint: $(VENV)/.installed
 
 types: $(VENV)/.installed
 	$(BIN)/mypy -p amptalk -p src.core -p tests -p benchmarks.forecasting -p benchmarks.serving \
-		-p benchmarks.dividing -p benchmarks.together
+		-p benchmarks.dividing -p benchmarks.together -p benchmarks.running
 
 check: lint types test
 
