@@ -12,7 +12,7 @@ from amptalk.limits.judge import Judge
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.decision import Allocation, Band, Claim, Decision, Expectation
 from amptalk.model.level import Level
-from amptalk.model.resource import MEMORY
+from amptalk.model.resource import CPU, MEMORY
 from amptalk.model.sample import FIELDS, INDEX, Sample
 from amptalk.telemetry.effectiveness import Effectiveness, ResourceOutcome
 
@@ -227,6 +227,25 @@ def test_work_held_back_is_the_missing_share_over_time() -> None:
 def test_changes_are_full_ranges_a_minute() -> None:
     outcome = play([(50, 1, None), (50, 0.5, None), (50, 1, None)] + [(50.0, 1.0, None)] * 57)
     assert outcome.changes_per_minute == pytest.approx(1.0)
+
+
+def test_a_limit_that_comes_as_another_goes_is_accounted_from_then_on() -> None:
+    judge = Judge(((MEMORY, 100.0),), 1.0)
+    account = Effectiveness("test", judge)
+    decision = Decision("test", ())
+
+    def tick(now: float) -> None:
+        sample = Sample(now, now, (90.0,) * len(FIELDS))
+        account.add(now, 1.0, judge.judge(sample, lambda _field: 0.0), decision)
+
+    tick(0.0)
+    judge.remove("memory")
+    judge.add(CPU, 80.0, INDEX)
+    tick(1.0)
+    tick(2.0)
+    limits = account.summary({})["limits"]
+    assert list(limits) == ["memory", "cpu"]
+    assert limits["cpu"]["seconds_over"] > 0.0
 
 
 def test_memory_is_bounded_however_long_it_runs() -> None:

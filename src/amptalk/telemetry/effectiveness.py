@@ -83,13 +83,13 @@ class Effectiveness:
     ) -> None:
         """Account for one tick that stands for `seconds`; `now` is monotonic.
 
-        `limits` are the same ones in every tick.
+        Limits come and go with their signals; what one suffered is kept when it goes.
         """
         self._seconds += seconds
         tracks = self._tracks
-        if len(tracks) != len(limits):
-            for state in limits:
-                tracks.setdefault(state.resource.name, _Track())
+        for state in limits:
+            if state.resource.name not in tracks:
+                tracks[state.resource.name] = _Track()
         if decision is not self._decision:
             self._take(decision)
         counting = self._counting
