@@ -9,7 +9,6 @@ crossing it.
 from __future__ import annotations
 
 import math
-
 from typing import NamedTuple
 
 from amptalk.strategies.controllers.contract import Controller, followed_spread
