@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("application", "container", "device")
 HANDLINGS = ("observe", "degrade", "enforce")
-DEVICE_LIMITS = ("acpi_power", "cpufreq", "nvml_clocks", "nvml_power", "rapl")
+DEVICE_LIMITS = ("acpi_power", "cpufreq", "nvml_clocks", "nvml_power", "power_profile", "rapl")
 """Limits of devices that can be named; for the whole machine, so none is set unless it is."""
 FASTEST_INTERVAL = 0.05
 """Seconds; below that sampling would cost more than it tells."""

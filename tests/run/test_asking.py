@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.appeal import ASK, CLEAR, SHARE, Appeal, appeal_of, line_of
 from amptalk.model.decision import Allocation, Decision, Observation
-from amptalk.model.level import Level
-from amptalk.run.asking import Asking
+from amptalk.model.level import Level, LimitState
+from amptalk.model.resource import MEMORY, TEMPERATURE
+from amptalk.run.asking import Asking, AskProgram
 from amptalk.run.channel import Channel
 from amptalk.sensors.appeals import AppealReader, appeals
 from amptalk.strategies.asked import Asked
@@ -94,6 +96,66 @@ def test_only_shares_that_moved_are_told(pipes: Pipes) -> None:
         now = pipes.reader.current().get("memory")
         heard.append(None if now is None else now.share)
     assert heard == [None, None, 0.9, 0.9, 0.5, None]
+
+
+def test_no_share_above_what_is_asked_is_told_until_it_is_cleared(pipes: Pipes) -> None:
+    def follow(share: float) -> float | None:
+        pipes.channel.follow(Decision("dynamic", (Allocation("memory", share, "why"),)))
+        now = pipes.reader.current().get("memory")
+        return None if now is None else now.share
+
+    pipes.channel.ask(Appeal(ASK, "memory", 0.7))
+    assert [follow(share) for share in (1.0, 0.9, 0.5, 0.8)] == [0.7, 0.7, 0.5, 0.7]
+    pipes.channel.clear("memory")
+    assert [follow(share) for share in (0.8, 1.0)] == [0.8, None]
+
+
+def state(value: float, level: Level, slope: float = 0.0) -> LimitState:
+    return LimitState(
+        MEMORY, 200.0, value, level, fresh=True, blind=False, slope=slope, time_to_limit=math.inf,
+        violated=False,
+    )  # fmt: skip
+
+
+def allotting(share: float) -> Decision:
+    return Decision("dynamic", (Allocation("memory", share, "why"),))
+
+
+def test_room_is_asked_for_also_where_the_allocation_leaves_all_running(pipes: Pipes) -> None:
+    asker = AskProgram(MEMORY, pipes.channel)
+    shares = []
+    for value in (180.0, 180.0, 150.0):  # 150 MB of 200 would be clear
+        asker.look(state(value, Level.CRITICAL), allotting(1.0))
+        asker.apply(20.0)
+        shares.append(pipes.reader.current()["memory"].share)
+    assert shares == pytest.approx([150 / 180, (150 / 180) ** 2, (150 / 180) ** 2], abs=1e-4)
+    asker.look(state(180.0, Level.CRITICAL), allotting(0.3))
+    asker.apply(20.0)
+    assert pipes.reader.current()["memory"].share == 0.3
+    asker.undo()
+    assert not pipes.reader.current()
+
+
+def test_degrees_are_no_part_of_the_work(pipes: Pipes) -> None:
+    asker = AskProgram(TEMPERATURE, pipes.channel)
+    hot = state(79.0, Level.CRITICAL)._replace(resource=TEMPERATURE, limit=80.0)
+    asker.look(hot, Decision("dynamic", (Allocation("temperature", 0.95, "why"),)))
+    asker.apply(4.0)
+    assert pipes.reader.current()["temperature"].share == 0.95
+
+
+@pytest.mark.parametrize(
+    ("slope", "measured"), [(0.0, None), (50.0, (190.0, 150.0))], ids=["steady", "growing"]
+)
+def test_what_was_growing_is_measured_from_where_it_turned(
+    pipes: Pipes, slope: float, measured: tuple[float, float] | None
+) -> None:
+    asker = AskProgram(MEMORY, pipes.channel)
+    asker.look(state(140.0, Level.EMERGENCY, slope), allotting(0.8))
+    asker.apply(100.0)
+    for value, level in ((190.0, Level.EMERGENCY), (150.0, Level.NORMAL)):
+        asker.look(state(value, level), allotting(0.8))
+    assert asker.measured == measured
 
 
 def test_nobody_who_listens_is_no_hindrance(pipes: Pipes) -> None:
@@ -187,7 +249,7 @@ def test_a_python_program_with_a_manager_follows_by_itself(journal: Path) -> Non
         LISTENER,
     )  # fmt: skip
     assert done.status == 0, done.err
-    assert int(done.out.split()[1]) <= 150  # below the line at which it is asked
+    assert int(done.out.split()[1]) <= 150  # with the interpreter below the line of critical
     assert "it helped" in done.json["asked"]["memory"]
 
 

@@ -83,15 +83,13 @@ class RunActuation:
         """Act on one tick; returns what was verified in it. Neither blocks nor raises."""
         now, runner = sample.monotonic, self._runner
         reports: list[ActionReport] = []
+        states = {state.resource.name: state for state in limits}
+        for asker in self._askers:
+            asker.look(states[asker.resource], decision)
         if runner.busy:
             reports = runner.poll(now, measure_of(sample, limits))
             for report in reports:
                 self.asking.take(report, killed=self._killed())
-        states = {state.resource.name: state for state in limits}
-        for asker in self._askers:
-            state = states[asker.resource]
-            if state.level:
-                asker.look(state, decision)
         self._channel.follow(decision)
         self._appeals.tick(limits, _held_back, now, sample.time)
         if self._steps:

@@ -10,9 +10,10 @@ import math
 from typing import NamedTuple
 
 from amptalk.actuators.contract import Actuator
+from amptalk.actuators.planner import need_of
 from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.appeal import ASK, Appeal
-from amptalk.model.decision import Decision
+from amptalk.model.decision import MINIMUM_SHARE, Decision
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 from amptalk.run.channel import Channel
@@ -34,18 +35,36 @@ class AskProgram(Actuator):
         self.resource = resource.name
         self.latency = DEADLINES[resource.kind]
         self._channel = channel
+        self._growing = False
         self.appeal = Appeal(ASK, resource.name, 1.0, deadline=self.latency)
         """What would be said now, but for how much is needed."""
 
     def look(self, state: LimitState, decision: Decision) -> None:
-        """Take up what the limit and the allocation are in this tick."""
+        """Take up what the limit and the allocation are in this tick, and before what is judged.
+
+        An allocation may leave all running just below the limit, where the program is asked to
+        make room: then the share is the part of the value that the level leaves. Growth is the
+        allocation's to answer, and degrees are no part of anything.
+        """
+        value = state.value
+        self._growing = state.slope > 0.0
+        if self.measured is not None:
+            self.measured = max(self.measured[0], value), value
+        if not state.level:
+            return
+        share = decision.share(self.resource)
+        if state.resource.kind != "temperature" and value > 0.0:
+            left = 1.0 - max(0.0, need_of(state._replace(slope=0.0))) / value
+            share = min(share, max(MINIMUM_SHARE, left * self._channel.asked(self.resource)))
         self.appeal = self.appeal._replace(
-            share=decision.share(self.resource), value=state.value, limit=state.limit,
+            share=share, value=value, limit=state.limit,
             unit=state.resource.unit, level=state.level.label,
         )  # fmt: skip
 
     def apply(self, need: float) -> None:
-        """Ask."""
+        """Ask. What was growing is measured from its highest since: that is where it turned."""
+        value = self.appeal.value
+        self.measured = (value, value) if self._growing else None
         self._channel.ask(self.appeal._replace(give_back=max(0.0, need)))
 
     def undo(self) -> None:

@@ -48,7 +48,9 @@ class Channel:
             self._pressure, self._to_pressure = os.pipe()
             os.set_blocking(self._to_pressure, False)
         self._path = f"{proc}/{os.getpid()}/fd/{self._pressure}"
-        self._shares: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+        """Shares, by resource."""
 
     @property
     def keep(self) -> tuple[int, ...]:
@@ -78,10 +80,16 @@ class Channel:
     def serve(self, program: Program) -> None:
         """Ask this program from now on."""
         self._program = program
-        self._shares.clear()
+        self._asked.clear()
+        self._told.clear()
+
+    def asked(self, resource: str) -> float:
+        """The share that is asked for now, 1 where nothing is."""
+        return self._asked.get(resource, 1.0)
 
     def ask(self, appeal: Appeal) -> None:
         """Ask for less by every way there is."""
+        self._asked[appeal.resource] = self._told[appeal.resource] = appeal.share
         self._say(appeal._replace(event=ASK, time=time.time()))
         if appeal.resource == "memory" and self._to_pressure >= 0 and not _unread(self._pressure):
             with suppress(OSError):
@@ -91,15 +99,18 @@ class Channel:
 
     def clear(self, resource: str) -> None:
         """Nothing is asked of a resource any more."""
+        self._asked.pop(resource, None)
+        self._told.pop(resource, None)
         self._say(Appeal(CLEAR, resource, 1.0, time=time.time()))
 
     def follow(self, decision: Decision) -> None:
-        """Tell of allocations that moved."""
+        """Tell of allocations that moved; none is above what is asked for."""
         for allocation in decision.allocations:
-            name, share = allocation.resource, allocation.share
-            told = self._shares.get(name, 1.0)
+            name = allocation.resource
+            share = min(allocation.share, self.asked(name))
+            told = self._told.get(name, 1.0)
             if abs(share - told) >= _NOTABLE or share >= 1.0 > told:
-                self._shares[name] = share
+                self._told[name] = share
                 self._say(Appeal(SHARE, name, share, time=time.time()))
 
     @property

@@ -94,6 +94,33 @@ def test_one_leap_is_no_slope_but_two_are() -> None:
     assert rising.share < 0.9
 
 
+@pytest.mark.parametrize("interval", [0.1, 1.0])
+def test_what_a_model_that_is_loaded_took_of_the_share_comes_back_when_it_is_loaded(
+    interval: float,
+) -> None:
+    controller, random, now = SlowController(), Random(4), 0.0
+    shares = []
+    for value in [0.15] * 20 + [0.3, 0.45, 0.6, 0.75, 0.9] + [0.91] * 4:
+        now += interval
+        shares.append(controller.take(now, value + random.gauss(0.0, 0.001)))
+    assert min(shares) < 0.95
+    assert shares[-1] == 1.0
+    assert controller.slope == pytest.approx(0.0, abs=0.005)
+
+
+def test_a_share_that_brings_the_growth_with_it_comes_back_once_and_then_slowly() -> None:
+    controller, random = SlowController(), Random(5)
+    level, back = 0.3, 0
+    for second in range(1, 60):
+        before = controller.share
+        level += 0.06 * (before > 0.5)  # all or nothing, and never given back
+        share = controller.take(float(second), level + random.gauss(0.0, 0.001))
+        back += share > before + 0.2
+        if level > 0.95:
+            level = 0.5
+    assert back == 1
+
+
 def test_a_first_value_beyond_the_limit_counts_as_growth() -> None:
     controller = SlowController()
     controller.take(0.0, 1.1)

@@ -14,6 +14,7 @@ from functools import partial
 from amptalk.actuators.devices.contract import FLOOR, DeviceLimit
 from amptalk.actuators.devices.files import DevicePower, Frequency, ProcessorPower
 from amptalk.actuators.devices.gpu import GpuClocks, GpuPower
+from amptalk.actuators.devices.profiles import PowerProfile
 from amptalk.actuators.kernel.contract import PATIENCE, Hold, Run
 from amptalk.actuators.verdicts import STRIKES
 from amptalk.clock import Clock
@@ -33,6 +34,7 @@ MAKERS: Mapping[str, Callable[[str], DeviceLimit]] = {
     "cpufreq": lambda _gpu: Frequency(),
     "nvml_clocks": GpuClocks,
     "nvml_power": GpuPower,
+    "power_profile": lambda _gpu: PowerProfile(),
     "rapl": lambda _gpu: ProcessorPower(),
 }
 """Makes a limit by its name, for the sample's GPU."""

@@ -9,6 +9,7 @@ crossing it.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from amptalk.strategies.controllers.contract import Controller, followed_spread
 
@@ -36,6 +37,14 @@ _ALERT_GAIN = 0.7
 _ALERT, _ALERT_MEMORY, _ALERT_CLIP = 4.0, 0.75, 3.0
 _JUMP = 16.0
 """Squared error, in spreads, from which the level leapt: its slope did not."""
+_ENDED, _ENDED_READINGS = 0.25, 2
+"""A surge ends when readings in a row grow by less than this part of what it made of the slope."""
+_TOLD = 2.0
+"""… and what it made of the slope is worth so many spreads a reading: own cuts did not end it."""
+_LONGEST_SURGE = 30.0
+"""Seconds; what grows for longer is the load."""
+_CAUSED = 60.0
+"""Seconds after a share came back in which a surge counts as the answer to it."""
 _YOUNG = 90
 _SPREAD_YOUNG, _SPREAD_STEP = 0.1, 0.03
 _NARROWEST, _WIDEST = 0.0015, 0.1
@@ -46,6 +55,16 @@ _DOUBT = 3e-5
 _FORGETTING = 0.995
 _FIRST_SLOPE = 0.1
 """A second; a first value beyond the limit counts as growing so."""
+
+
+class _Surge(NamedTuple):
+    """A growth in leaps, such as a model that is loaded: what was before it."""
+
+    share: float
+    """Log."""
+    slope: float
+    begun: float
+    """Monotonic seconds."""
 
 
 class SlowController(Controller):
@@ -66,9 +85,17 @@ class SlowController(Controller):
         self._leapt = 0
         """1 or -1 when the last reading was a leap."""
         self._readings = 0
+        self._seen = self._rate = 0.0
+        """The last reading, and its growth a second since the one before."""
+        self._surge: _Surge | None = None
+        self._ending = 0
+        """Readings in a row that did not grow as the surge did."""
+        self._back_to = -math.inf
+        """The log share up to which what a surge took may come back at once."""
+        self._came_back = -math.inf
 
     def _begin(self, level: float) -> None:
-        self.level = level
+        self.level = self._seen = level
         if level > 0.0:
             # Taken as normal, coming down from it would raise the share again.
             self.slope = _FIRST_SLOPE
@@ -76,8 +103,9 @@ class SlowController(Controller):
     def shift(self, by: float) -> None:
         """Levels are told on another scale from now on, `by` (log) above that until now."""
         self.level += by
+        self._seen += by
 
-    def _decide(self, now: float, elapsed: float) -> float:  # noqa: ARG002 - differences count
+    def _decide(self, now: float, elapsed: float) -> float:
         gain = _gain(_GAIN, elapsed, _LEAST_GAIN)
         noise = self.spread * math.sqrt(gain)
         self.noise_guard = self.caution * _GUARD_ERRORS * noise
@@ -94,7 +122,11 @@ class SlowController(Controller):
         if move < 0.0 and self.level < _NEVER_CUT_BELOW:
             move = 0.0
         part = min(1.0, elapsed)
-        move = min(_LARGEST_RAISE * part, max(_LARGEST_CUT * max(_URGENT, part), move))
+        most = _LARGEST_RAISE * part
+        if self._back_to > self._log_share + most and move > most:
+            most, self._came_back = self._back_to - self._log_share, now
+        self._back_to = -math.inf
+        move = min(most, max(_LARGEST_CUT * max(_URGENT, part), move))
         return self._log_share + move
 
     def _held_back(self, now: float) -> None:
@@ -103,8 +135,11 @@ class SlowController(Controller):
     def _decided(self, now: float, log_share: float) -> None:  # noqa: ARG002
         self._move = log_share - self._log_share
 
-    def _observe(self, now: float, level: float, elapsed: float) -> None:  # noqa: ARG002
+    def _observe(self, now: float, level: float, elapsed: float) -> None:
         self._readings += 1
+        self._rate, self._seen = (level - self._seen) / elapsed, level
+        if self._surge is not None and self._surge_ended(now, elapsed, self._surge):
+            return
         gain = _gain(_GAIN, elapsed, _LEAST_GAIN)
         self._learn_guard(level, elapsed)
         self.slope += self.speed * self._move
@@ -122,6 +157,8 @@ class SlowController(Controller):
                 self.level = level
                 self._level_by_speed = self._alert = 0.0
                 return
+            if leapt > 0 and self._surge is None:
+                self._surge = _Surge(self._log_share, self.slope, now)
         clipped = min(_ALERT_CLIP, max(-_ALERT_CLIP, spreads))
         self._alert = _ALERT_MEMORY * self._alert + clipped
         alert = abs(self._alert) > _ALERT or self._leapt != 0
@@ -134,6 +171,29 @@ class SlowController(Controller):
             self._learn_speed(error, by_speed)
         self._level_by_speed = (1.0 - gain) * by_speed
         self._slope_by_speed -= slope_gain * by_speed
+
+    def _surge_ended(self, now: float, elapsed: float, surge: _Surge) -> bool:
+        """Whether it is over; then the slope and, unless it caused the surge, the share come back.
+
+        What was cut for a growth that then ended by itself is not needed. Whether it did is seen
+        by trying: a surge soon after is the answer, and what is cut for that comes back slowly.
+        """
+        made = self.slope - surge.slope
+        if made <= 0.0 or now - surge.begun > _LONGEST_SURGE:
+            self._surge = None
+            return False
+        grows = self._rate >= surge.slope + _ENDED * made or made * elapsed < _TOLD * self.spread
+        self._ending = 0 if grows else self._ending + 1
+        if self._ending < _ENDED_READINGS:
+            return False
+        self.level = self._seen
+        self.slope = surge.slope + self.speed * (self._log_share - surge.share)
+        self.error = self._level_by_speed = self._alert = 0.0
+        self._leapt = self._ending = 0
+        self._surge = None
+        if surge.begun - self._came_back > _CAUSED:
+            self._back_to = surge.share
+        return True
 
     def _learn_spread(self, spreads: float) -> None:
         step = _SPREAD_YOUNG if self._readings < _YOUNG else _SPREAD_STEP
