@@ -24,6 +24,8 @@ from amptalk.actuators.kernel.affinity import some_of
 from amptalk.actuators.thread_affinity import LOOKED_AT, ThreadAffinity, spinning
 from amptalk.clock import VirtualClock
 from amptalk.model.errors import ActionError
+from amptalk.sensors.files import SensorFault
+from amptalk.sensors.roots import Roots
 from tests.helpers import environment, eventually
 
 MAIN = 100
@@ -35,6 +37,7 @@ class Kernel:
 
     def __init__(self, folder: Path) -> None:
         self.proc = folder
+        self.roots = Roots(str(folder))
         self.whole = set(range(8))
         self.masks: dict[int, set[int]] = {}
         self.policy: dict[int, int] = {}
@@ -88,7 +91,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 @pytest.fixture
 def step(kernel: Kernel) -> ThreadAffinity:
-    return ThreadAffinity(CLOCK, lambda: 8.0, 50.0, proc=str(kernel.proc))
+    return ThreadAffinity(CLOCK, lambda: 8.0, 50.0, kernel.roots)
 
 
 def pools(kernel: Kernel) -> dict[int, set[int]]:
@@ -192,7 +195,7 @@ def test_a_wrong_read_back_is_told_and_nothing_stays(kernel: Kernel, step: Threa
 def test_where_it_gives_nothing_it_says_so(
     kernel: Kernel, cores: float, percent: float, said: str
 ) -> None:
-    step = ThreadAffinity(CLOCK, lambda: cores, percent, proc=str(kernel.proc))
+    step = ThreadAffinity(CLOCK, lambda: cores, percent, kernel.roots)
     assert said in (step.available() or "")
     with pytest.raises(ActionError, match=said):
         step.apply(0.0)
@@ -206,7 +209,7 @@ def test_without_a_pool_there_is_nothing_to_do(kernel: Kernel, step: ThreadAffin
 
 
 def test_the_least_is_one_processor(kernel: Kernel) -> None:
-    step = ThreadAffinity(CLOCK, lambda: 8.0, 5.0, proc=str(kernel.proc))
+    step = ThreadAffinity(CLOCK, lambda: 8.0, 5.0, kernel.roots)
     step.apply(0.0)
     assert all(len(mask) == 1 for mask in pools(kernel).values())
 
@@ -223,8 +226,16 @@ def test_a_pool_that_spins_is_left_alone_and_not_asked_again(
     assert all(mask == kernel.whole for mask in kernel.masks.values())
     assert name in (step.available() or "")
     for passive in ({"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "0"}):
-        assert spinning(str(maps), passive) == ""
-    assert "cannot be read" in spinning(str(maps) + "no", {})
+        assert spinning([name], passive) == ""
+
+
+def test_without_a_list_of_what_is_loaded_nothing_is_moved(
+    kernel: Kernel, step: ThreadAffinity
+) -> None:
+    (kernel.proc / "self/maps").unlink()
+    with pytest.raises(SensorFault, match="maps"):
+        step.apply(0.0)
+    assert all(mask == kernel.whole for mask in kernel.masks.values())
 
 
 @pytest.fixture
@@ -276,7 +287,9 @@ def test_a_real_library_is_found_in_the_process(policy: str) -> None:
     code = (
         f"import ctypes, os; ctypes.CDLL({GOMP!r})\n"
         "from amptalk.actuators.thread_affinity import spinning\n"
-        "print(spinning('/proc/self/maps', os.environ))\n"
+        "from amptalk.sensors.libraries import loaded_libraries\n"
+        "from amptalk.sensors.roots import Roots\n"
+        "print(spinning(loaded_libraries(Roots()), os.environ))\n"
     )
     told = {key: text for key, text in environment().items() if not key.startswith("OMP_")}
     if policy:

@@ -20,7 +20,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 
 from amptalk.actuators.computing_threads import threads_of
@@ -29,19 +29,22 @@ from amptalk.actuators.kernel.affinity import move_threads, some_of, threads_on
 from amptalk.clock import Clock
 from amptalk.model.errors import ActionError
 from amptalk.model.level import Level
+from amptalk.sensors.files import listing
+from amptalk.sensors.libraries import loaded_libraries
+from amptalk.sensors.roots import Roots
 
 LOOKED_AT = 5.0
 """Seconds between looks for threads that may be moved: each asks the kernel 7 µs a thread."""
 _ROUNDS = 5
 """Looks until no thread is found that has begun meanwhile."""
-_OPENMP = re.compile(r"/(lib(?:gomp|iomp5|omp)[-.\w]*\.so[.\w]*)\n")
+_OPENMP = re.compile(r"lib(gomp|iomp5|omp)[-.\w]*\.so[.\w]*")
 _PASSIVE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 
 
 class ThreadAffinity(Actuator):
     """Have threads of pools use fewer processors.
 
-    `cores` is what 100 % of the limit are, `percent` the limit; `proc` is injectable.
+    `cores` is what 100 % of the limit are, `percent` the limit.
     """
 
     name = "thread_affinity"
@@ -53,12 +56,12 @@ class ThreadAffinity(Actuator):
     takes_again = True
 
     def __init__(
-        self, clock: Clock, cores: Callable[[], float], percent: float, *, proc: str = "/proc"
+        self, clock: Clock, cores: Callable[[], float], percent: float, roots: Roots | None = None
     ) -> None:
         self._clock = clock
         self._cores = cores
         self._percent = percent
-        self._proc = proc
+        self._roots = Roots() if roots is None else roots
         self._whole: Set[int] = frozenset()
         """The process's own processors when threads were moved; empty while none are."""
         self._ours: Set[int] = frozenset()
@@ -85,8 +88,8 @@ class ThreadAffinity(Actuator):
         return f"no thread of a pool may use more than {len(ours)} processors"
 
     def apply(self, need: float) -> None:  # noqa: ARG002 - the limit says how many fit
-        """Move the threads of pools there are now. Raises `ActionError`."""
-        self._why = spinning(f"{self._proc}/self/maps", os.environ)
+        """Move the threads of pools there are now. Raises `ActionError` and `SensorFault`."""
+        self._why = spinning(loaded_libraries(self._roots), os.environ)
         self._look_at = -math.inf
         if self._why:
             raise ActionError(self._why)
@@ -129,7 +132,7 @@ class ThreadAffinity(Actuator):
         return whole, some_of(whole, count, os.getpid())
 
     def _threads(self) -> list[int]:
-        return [int(name) for name in os.listdir(f"{self._proc}/self/task")]
+        return [int(name) for name in listing(f"{self._roots.proc}/self/task")]
 
     def _pools(self) -> list[int]:
         """Threads that Python does not know."""
@@ -137,21 +140,14 @@ class ThreadAffinity(Actuator):
         return [one for one in self._threads() if one not in known]
 
 
-def spinning(maps: str, environment: Mapping[str, str]) -> str:
-    """Name the OpenMP library whose threads wait by spinning, empty when there is none.
-
-    `maps` is the file of what the process has loaded.
-    """
+def spinning(libraries: Iterable[str], environment: Mapping[str, str]) -> str:
+    """Why threads must not be moved beside an OpenMP library that waits by spinning, else empty."""
     if any(environment.get(name, "").lower() == text for name, text in _PASSIVE.items()):
         return ""
-    try:
-        with open(maps, encoding="utf-8", errors="replace") as file:
-            found = _OPENMP.search(file.read())
-    except OSError as error:
-        return f"what is loaded cannot be read: {error.strerror}"
-    if found is None:
-        return ""
-    return (
-        f"threads of {found[1]} would keep the processor from those that they wait for: start the "
-        "program with OMP_WAIT_POLICY=passive"
-    )
+    for name in libraries:
+        if _OPENMP.fullmatch(name):
+            return (
+                f"threads of {name} would keep the processor from those that they wait for: start "
+                "the program with OMP_WAIT_POLICY=passive"
+            )
+    return ""
