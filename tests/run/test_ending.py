@@ -107,6 +107,12 @@ def test_a_breach_begins_when_asking_was_in_vain_and_is_told_once() -> None:
     assert len(breaches.begun(over, asking, {"memory"})) == 1
 
 
+def test_cpu_beyond_a_quota_is_an_error_of_the_reading_and_no_breach() -> None:
+    over = [state(CPU, violated=True)]
+    assert Breaches().begun(over, Asking(), set(), quota=True) == []
+    assert len(Breaches().begun(over, Asking(), set(), quota=False)) == 1
+
+
 def test_where_nobody_is_asked_a_violation_is_a_breach() -> None:
     found = Breaches().begun([state(TEMPERATURE, violated=True)], Asking(), set())
     assert found == ["temperature 110 of 100 °C: exceeded; it is not asked for this"]
