@@ -52,9 +52,9 @@ def has(tool: str) -> bool:
 
 
 @contextmanager
-def journal(user: int | None) -> Iterator[str]:
+def journal(user: int | None, beneath: str | None = None) -> Iterator[str]:
     """A folder for the journal of one user's runs."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=beneath) as folder:
         os.chmod(folder, 0o755)
         path = os.path.join(folder, "run")
         os.mkdir(path, 0o700)

@@ -176,7 +176,7 @@ def test_a_main_thread_that_is_busy_in_the_kernel_is_not_waited_for() -> None:
 
 def test_a_limit_on_cpu_brings_it() -> None:
     made = Actuation(VirtualClock(), "degrade", ((CPU, 50.0),))
-    assert [one.name for one in made.ladder._actuators] == ["thread_count"]
+    assert [one.name for one in made.ladder._actuators] == ["thread_count", "thread_affinity"]
 
 
 def test_a_grant_of_cpu_is_held_until_there_is_none(torch: Torch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from amptalk.actuators.computing_threads import ThreadCount
 from amptalk.actuators.contract import Actuator
 from amptalk.actuators.memory import MemoryTrim
+from amptalk.actuators.thread_affinity import ThreadAffinity
 from amptalk.actuators.torch_memory import TorchCache, TorchFraction
 from amptalk.clock import Clock
 from amptalk.model.resource import Resource
@@ -30,6 +31,7 @@ def own_steps(
             yield MemoryTrim(clock, own_memory_mb)
         elif resource.name == ThreadCount.resource:
             yield ThreadCount(cores, limit)
+            yield ThreadAffinity(clock, cores, limit)
         elif resource.name == TorchCache.resource:
             yield TorchCache(clock)
             if enforced:

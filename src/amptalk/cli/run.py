@@ -9,6 +9,7 @@ takes beyond that of the interpreter.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] in (["--help"], ["-h"]):
         sys.stdout.write(help_text())
         return 0
+    gc.disable()  # until the program runs: looking for garbage would only make it wait
     from amptalk.run.jobcontrol import JobControl, leave_like
     from amptalk.run.options import options_of
     from amptalk.run.program import CommandError

@@ -7,10 +7,13 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from amptalk.model.level import LimitState
-from amptalk.run.asking import Asking
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from amptalk.model.level import LimitState
+    from amptalk.run.asking import Asking
 
 ENDING_SECONDS = 10.0
 """Between SIGTERM and SIGKILL."""

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 
 from amptalk.actuators.journal.folder import JournalFolder, usual_folder
 from amptalk.actuators.journal.journal import Journal
-from amptalk.actuators.journal.restore import restore
-from amptalk.actuators.journal.undo import State
 from amptalk.actuators.kernel.affinity import narrow, thread_counts
 from amptalk.actuators.kernel.contract import FOLLOWED, Hold, Standing, asked
 from amptalk.actuators.kernel.cpu import CpuQuota
@@ -136,9 +134,8 @@ class Holding:
         owner = identity_of(self._roots.proc, self._pid)
         folder = JournalFolder(path, create=True)
         try:
-            for result in restore(folder, self._roots.proc):
-                if result.outcome.state is State.UNDONE:
-                    self.notes.append(f"undone what was left behind: {result.outcome.text}")
+            if folder.names() or folder.unfinished():
+                self._clear_up(folder)
             journal = Journal(folder, owner)
         except ActionError:
             folder.close()
@@ -150,6 +147,15 @@ class Holding:
         )
         self._guard(path)
         return self.hold
+
+    def _clear_up(self, folder: JournalFolder) -> None:
+        """Undo what ended runs have left behind. Raises `JournalError`."""
+        from amptalk.actuators.journal.restore import restore
+        from amptalk.actuators.journal.undo import State
+
+        for result in restore(folder, self._roots.proc):
+            if result.outcome.state is State.UNDONE:
+                self.notes.append(f"undone what was left behind: {result.outcome.text}")
 
     def _groups(self, journal: Journal) -> OwnGroups:
         return OwnGroups(self._roots, journal, self._members)
@@ -225,10 +231,12 @@ class Holding:
             return {}
         return thread_counts(self._environment, self.allowed_cores)
 
-    def take(self, pid: int) -> None:
-        """Put a program that has not begun under the limits. Raises `ActionError`."""
-        if self.hold is not None:
-            self.hold.groups.admit(pid)
+    def doors(self) -> list[str]:
+        """Files that a program writes 0 to, before it begins, to be under the kernel's limits."""
+        return [] if self.hold is None else self.hold.groups.doors()
+
+    def narrow(self, pid: int) -> None:
+        """Leave a program that has not begun fewer processors where only that holds CPU."""
         if "cpu" in self._by_name and not self.held("cpu"):
             try:
                 self.narrowed = narrow(pid, self.allowed_cores)
@@ -256,6 +264,8 @@ class Holding:
         hold, folder = self.hold, self._folder
         if hold is None or folder is None:
             return
+        from amptalk.actuators.journal.restore import restore
+
         try:
             results = restore(folder, self._roots.proc, owner=hold.journal.owner)
             self.notes += [

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
-from amptalk.config import FASTEST_INTERVAL, SLOWEST_INTERVAL
 from amptalk.limits.limits import RESOURCES, checked_limit
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.resource import CPU, Resource
@@ -123,6 +122,8 @@ def _check_strategy(strategy: str) -> None:
 def _interval(text: str | None) -> float:
     if text is None:
         return 1.0
+    from amptalk.config import FASTEST_INTERVAL, SLOWEST_INTERVAL
+
     try:
         seconds = float(text)
     except ValueError:

@@ -3,7 +3,7 @@
 It is started as a shell starts it: same session, process group, terminal, descriptors, working
 directory, umask, priorities; signals as this process found them but for SIGPIPE and SIGXFSZ, whose
 former setting Python does not tell (they are set to the default). Between its fork and its first
-instruction it waits until it is let go, so that whoever makes limits can put it under them.
+instruction it enters the control groups that hold its limits and waits until it is let go.
 
 When this process is killed, the kernel kills the program (PR_SET_PDEATHSIG): SIGKILL of
 `amptalk run` is SIGKILL of the program. What that had started goes on, as it would have.
@@ -22,12 +22,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
-from amptalk.model.errors import AmptalkError
+from amptalk.actuators.kernel.writing import write
+from amptalk.model.errors import ActionError, AmptalkError
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _SET_DEATH_SIGNAL, _SET_SUBREAPER = 1, 36
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _SHELL = "/bin/sh"
+_LONGEST = 512
+"""Bytes of what it says before it begins."""
 _LOOKED_AT = 80
 """Bytes of a file by which a script is told from a program of another machine."""
 
@@ -82,9 +85,12 @@ class Program:
 
     def __init__(
         self, path: str, command: Sequence[str], environment: Mapping[str, str],
-        mask: set[int], keep: Sequence[int] = (),
+        mask: set[int], keep: Sequence[int] = (), *, doors: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Fork it; it waits for `release`. `keep` are descriptors that it shall have."""
+        """Fork it; it waits for `release`. `keep` are descriptors that it shall have.
+
+        `doors` are the files of control groups by which it enters them.
+        """
         self.command = tuple(command)
         prctl = _prctl()
         gate, self._gate = os.pipe()
@@ -93,11 +99,19 @@ class Program:
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._gate)
-            start = _Start(path, command, environment, mask, keep)
+            start = _Start(path, command, environment, mask, keep, doors)
             _become(start, gate, errors, parent, prctl)
         os.close(gate)
         os.close(errors)
         self.ended: Ended | None = None
+
+    def enter(self) -> None:
+        """Wait until it has entered its groups. Raises `ActionError`."""
+        said = b"-"
+        while said and not said.endswith(b"\n"):
+            said = os.read(self._errors, _LONGEST)  # nothing when it was killed: then it has ended
+        if said.strip():
+            raise ActionError(said.decode(errors="replace").strip())
 
     def release(self) -> None:
         """Let it begin. Raises `CommandError` when the kernel does not take it as a program."""
@@ -148,6 +162,7 @@ class _Start(NamedTuple):
     environment: Mapping[str, str]
     mask: set[int]
     keep: Sequence[int]
+    doors: Sequence[str]
 
 
 def _become(
@@ -156,6 +171,7 @@ def _become(
     """In the forked process: wait, then become the program."""
     try:
         prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+        _enter(start.doors, errors)
         if os.getppid() != parent or not os.read(gate, 1):
             os._exit(NOT_EXECUTABLE)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -174,6 +190,17 @@ def _become(
         os.write(errors, b"%d" % (error.errno or errno.EIO))
     finally:
         os._exit(NOT_EXECUTABLE)
+
+
+def _enter(doors: Sequence[str], errors: int) -> None:
+    """In the forked process: enter the groups, and say that it has or why it could not."""
+    said = ""
+    try:
+        for door in doors:
+            write(door, "0")
+    except ActionError as error:
+        said = str(error)
+    os.write(errors, said.encode()[: _LONGEST - 1] + b"\n")
 
 
 def _is_binary(path: str) -> bool:

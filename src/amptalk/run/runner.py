@@ -1,12 +1,14 @@
 """One run from its first check to its last word: hold, start, watch, explain, undo.
 
 The order matters. Limits are set before the program is forked and it is put under them before its
-first instruction; sensors are opened once it runs. At the end the kernel's counters are read before
-anything is undone, and everything is undone before the last word is said.
+first instruction; sensors are opened once it runs, and what can wait until then is imported then.
+At the end the kernel's counters are read before anything is undone, and everything is undone before
+the last word is said.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Mapping
@@ -23,7 +25,6 @@ from amptalk.run.options import BUDGETS, RunOptions
 from amptalk.run.program import Ended, Program, adopt_orphans, find_command
 from amptalk.run.reporting import Reporter, say
 from amptalk.sensors.files import SensorFault
-from amptalk.sensors.procstat import family
 from amptalk.sensors.roots import Roots
 from amptalk.sensors.usable import usable_cores
 
@@ -140,9 +141,13 @@ class Run:
         environment = channel.adjusted({**self._environment, **holding.variables()})
         self.breached = ""
         control.take_pending()
-        program = Program(self.path, self.command, environment, control.before, channel.keep)
+        program = Program(
+            self.path, self.command, environment, control.before, channel.keep,
+            doors=holding.doors(),
+        )  # fmt: skip
         try:
-            holding.take(program.pid)
+            program.enter()
+            holding.narrow(program.pid)
         except ActionError:
             program.cancel()
             raise
@@ -153,6 +158,8 @@ class Run:
         control.program = program
         self._forget()
         program.release()
+        gc.freeze()
+        gc.enable()
         if control.last is not None:  # it came before there was a program
             program.send(control.last.number)
         holding.members = self._members
@@ -167,6 +174,8 @@ class Run:
 
     def _members(self) -> list[int]:
         """The program's processes, those that it left included."""
+        from amptalk.sensors.procstat import family
+
         with suppress(SensorFault):
             return family(self.roots.proc, os.getpid(), self._holding.helpers)[1:]
         return []
@@ -182,13 +191,7 @@ class Run:
         self._pace.start()
 
     def _banner(self) -> None:
-        missing = {}
-        if self._watching is not None:
-            sample = self._watching.suite.read()
-            missing = dict(sample.missing)
-            reason = self._watching.suite.energy().reason
-            if reason:
-                missing["energy"] = reason
+        missing = {} if self._watching is None else self._watching.missing()
         budgets = {BUDGETS[name]: limit for name, limit in self._budgets.items()}
         self._lines = lines_of(
             self._holding, budgets, channels=self._channel.text, missing=missing,

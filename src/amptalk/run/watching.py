@@ -115,6 +115,11 @@ class Watching:
                 if not self._peaks[at] >= value:
                     self._peaks[at] = value
 
+    def missing(self) -> dict[str, str]:
+        """Fields of the sample, and energy, that have no value, and why."""
+        reason = self.suite.energy().reason
+        return {**self.suite.read().missing, **({"energy": reason} if reason else {})}
+
     @property
     def sample(self) -> Sample | None:
         """The newest."""

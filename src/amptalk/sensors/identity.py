@@ -9,7 +9,6 @@ Formats: proc(5) (`stat`, `sys/kernel/random/boot_id`), pid_namespaces(7).
 from __future__ import annotations
 
 import os
-import select
 import signal
 from typing import NamedTuple
 
@@ -51,6 +50,8 @@ def start_of(proc: str, pid: int) -> int | None:
 
 def wait_for_end(pid: int) -> None:
     """Wait until a process has ended, if it lives. Needs Linux 5.3; raises `SensorFault`."""
+    import select
+
     try:
         fd = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -41,6 +41,27 @@ def test_a_second_controller_of_version_2_shares_the_group(machine: Machine, hol
     assert machine.groups() == []
 
 
+def test_a_process_enters_every_group_by_its_door_once(machine: Machine, hold: Hold) -> None:
+    assert hold.groups.doors() == []
+    memory, cpu = hold.groups.enter("memory"), hold.groups.enter("cpu")
+    if machine.version == 1:
+        assert hold.groups.doors() == [f"{memory}/tasks", f"{cpu}/tasks"]
+    else:
+        assert hold.groups.doors() == [f"{memory}/cgroup.procs"]
+    hold.groups.leave("memory")
+    hold.groups.leave("cpu")
+    assert hold.groups.doors() == []
+
+
+def test_a_group_stays_where_it_was_made_whoever_moves_the_application(
+    machine: Machine, hold: Hold
+) -> None:
+    made = hold.groups.enter("memory")
+    machine.put(f"proc/{PID}/cgroup", "1:memory:/elsewhere\n0::/elsewhere\n")
+    assert hold.groups.enter("memory") == made
+    assert f"{hold.groups.place('memory').home}/{NAME}" == made
+
+
 def test_controllers_are_handed_down_only_as_long_as_needed(machine: Machine, hold: Hold) -> None:
     if machine.version == 1:
         return

@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from amptalk.actuators.guardian.orders import BYE, Order, Told, order_line, told_of
 from amptalk.model.errors import ActionError
 from amptalk.sensors.identity import Identity
+
+if TYPE_CHECKING:
+    from amptalk.actuators.guardian.orders import Order, Told
 
 _MOST = 65536
 _READY = b"ready"
@@ -57,6 +60,8 @@ class GuardianProcess:
 
     def tell(self, order: Order) -> None:
         """Have it watch this from now on. Raises `ActionError` when it cannot be told."""
+        from amptalk.actuators.guardian.orders import order_line
+
         line = order_line(order)
         try:
             if os.write(self._orders, line) != len(line):
@@ -66,6 +71,8 @@ class GuardianProcess:
 
     def take(self) -> list[Told]:
         """What it has done since the last call. Neither blocks nor raises."""
+        from amptalk.actuators.guardian.orders import told_of
+
         try:
             said = os.read(self._words, _MOST)
         except OSError:
@@ -82,6 +89,8 @@ class GuardianProcess:
 
     def stop(self) -> None:
         """Let it end: everything is undone."""
+        from amptalk.actuators.guardian.orders import BYE
+
         with suppress(OSError):
             os.write(self._orders, BYE)
         self.close()

@@ -21,17 +21,17 @@ GROUP_FILES = frozenset({
     "cpu.cfs_period_us", "cpu.weight", "cpu.shares", "pids.max", "cgroup.freeze", "freezer.state",
 })  # fmt: skip
 """Values of control groups that may be changed, in groups that we made."""
-_DEVICE = re.compile(
+_DEVICE = (
     r"/cpufreq/policy[0-9]+/scaling_max_freq"
     r"|/powercap/intel-rapl(-mmio)?:[0-9a-f]+/constraint_[0-9]+_power_limit_uw"
     r"|/(ACPI000D:[0-9a-f]+|hwmon[0-9]+)/power1_cap"
 )
 """Ends of the files of devices that may be changed."""
-_GIVEN_GROUP = re.compile(
+_GIVEN_GROUP = (
     r"/fs/cgroup/.+/(memory\.max|memory\.limit_in_bytes|cpu\.max|cpu\.cfs_(quota|period)_us)"
 )
 """Limits of groups that somebody else made, which `amptalk attach` was told to change."""
-_OF_A_GPU = re.compile(r"/gpu/GPU-[0-9A-Za-z-]+/(power_limit|locked_clocks)")
+_OF_A_GPU = r"/gpu/GPU-[0-9A-Za-z-]+/(power_limit|locked_clocks)"
 _SCORE = "oom_score_adj"
 _LISTED = "cgroup.subtree_control"
 _FORMAT = 1
@@ -112,28 +112,36 @@ def from_text(data: bytes, name: str) -> Entry:
 
 def wrong(change: Change) -> str:
     """Why a change is none of those that are made; empty when it is."""
-    folder, _, file = change.path.rpartition("/")
     if not change.path.startswith("/") or ".." in change.path.split("/"):
         return f"{change.path!r} is not an absolute path"
-    name = folder.rpartition("/")[2]
-    known = {
-        GROUP: file.startswith(OURS) and change.original == folder,
-        CONTROLLERS: file == _LISTED,
-        STOPPED: change.process is not None and file == str(change.process[0]),
-        VALUE: (file in GROUP_FILES and name.startswith(OURS))
-        or _is_score(change, name, file)
-        or _ends_as(_DEVICE, change.path)
-        or _ends_as(_GIVEN_GROUP, change.path),
-        GPU: _OF_A_GPU.fullmatch(change.path) is not None,
-    }
-    if known.get(change.kind):
+    if _is_known(change):
         return ""
     return f"no {change.kind} of {change.path!r} is changed by this program"
 
 
-def _ends_as(pattern: re.Pattern[str], path: str) -> bool:
+def _is_known(change: Change) -> bool:
+    """Whether changes of this kind are made to its path; patterns only where nothing else tells."""
+    path = change.path
+    folder, _, file = path.rpartition("/")
+    name = folder.rpartition("/")[2]
+    if change.kind == GROUP:
+        return file.startswith(OURS) and change.original == folder
+    if change.kind == CONTROLLERS:
+        return file == _LISTED
+    if change.kind == STOPPED:
+        return change.process is not None and file == str(change.process[0])
+    if change.kind == GPU:
+        return re.fullmatch(_OF_A_GPU, path) is not None
+    if change.kind == VALUE:
+        ours = file in GROUP_FILES and name.startswith(OURS)
+        return ours or _is_score(change, name, file) or _ends_as(f"{_DEVICE}|{_GIVEN_GROUP}", path)
+    return False
+
+
+def _ends_as(pattern: str, path: str) -> bool:
     """Whether the last folders and the file of a path are what a pattern says."""
-    return any(pattern.fullmatch(path, start) for start, one in enumerate(path) if one == "/")
+    ends = re.compile(pattern)
+    return any(ends.fullmatch(path, start) for start, one in enumerate(path) if one == "/")
 
 
 def _is_score(change: Change, name: str, file: str) -> bool:

@@ -124,8 +124,8 @@ class JournalFolder:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+            # The folder itself need not reach a disk: with the power the change is gone, too.
             os.rename(unfinished, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-            os.fsync(self._fd)
         except OSError as error:
             raise self._fault(f"{self.path}/{name}", error) from None
 

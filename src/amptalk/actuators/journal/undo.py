@@ -11,7 +11,6 @@ import time
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from amptalk.actuators.devices import nvml
 from amptalk.actuators.journal.changes import CONTROLLERS, GPU, GROUP, STOPPED, Change
 from amptalk.actuators.kernel import writing
 from amptalk.actuators.kernel.writing import Refused, read, remove_folder, resume, same, write
@@ -79,6 +78,8 @@ def _undo_value(change: Change, proc: str, dry_run: bool) -> Outcome:  # noqa: F
 
 
 def _undo_gpu(change: Change, _proc: str, dry_run: bool) -> Outcome:  # noqa: FBT001
+    from amptalk.actuators.devices import nvml
+
     if change.path.endswith(nvml.POWER):
         return _put_back(change, nvml, dry_run=dry_run)
     if not dry_run:  # the driver does not tell a lock, so there is nothing to compare

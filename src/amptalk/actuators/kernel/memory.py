@@ -15,7 +15,7 @@ Formats: Documentation/admin-guide/cgroup-v2.rst, .../cgroup-v1/memory.rst.
 from __future__ import annotations
 
 import errno
-import mmap
+import os
 from collections.abc import Callable
 from math import inf
 
@@ -33,6 +33,7 @@ STALLED_PERCENT, STALLED_SECONDS, LEAST_FOUND = 50.0, 10.0, 0.10
 """A brake is lifted when all processes wait for more than this share of the time, for so long, and
 less than this share of what the kernel looks at could be taken back."""
 _MB = 2**20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def cap_bytes(limit_mb: float) -> int:
@@ -42,7 +43,7 @@ def cap_bytes(limit_mb: float) -> int:
     1050.0
     """
     bytes_ = (limit_mb + max(OVERHEAD * limit_mb, LEAST_OVERHEAD_MB)) * _MB
-    return int(bytes_) // mmap.PAGESIZE * mmap.PAGESIZE
+    return int(bytes_) // _PAGE * _PAGE
 
 
 def exact_bytes(limit_mb: float) -> int:
@@ -51,7 +52,7 @@ def exact_bytes(limit_mb: float) -> int:
     >>> exact_bytes(1000) / 2**20
     1000.0
     """
-    return int(limit_mb * _MB) // mmap.PAGESIZE * mmap.PAGESIZE
+    return int(limit_mb * _MB) // _PAGE * _PAGE
 
 
 class MemoryCap(Standing):
@@ -205,7 +206,7 @@ class MemoryBrake(_MemoryStep):
         hold = self._on()
         folder = self._entered()[1]
         high = int(read(f"{folder}/memory.current")) - int(max(need, 0.0) * _MB)
-        high = max(mmap.PAGESIZE, high // mmap.PAGESIZE * mmap.PAGESIZE)
+        high = max(_PAGE, high // _PAGE * _PAGE)
         above = cap_bytes(hold.limit(self.resource)) - high
         takeable = _stat(folder, b"inactive_file") + _stat(folder, b"active_file")
         takeable += swap_bytes(hold.roots.proc, b"SwapFree")

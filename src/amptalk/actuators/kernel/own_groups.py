@@ -14,7 +14,6 @@ from contextlib import suppress
 
 from amptalk.actuators.journal.changes import CONTROLLERS, GROUP, Change, Entry
 from amptalk.actuators.journal.journal import Journal
-from amptalk.actuators.journal.undo import State, undo
 from amptalk.actuators.kernel.places import FREEZER, SCOPE, Place, place_of
 from amptalk.actuators.kernel.writing import Refused, make_folder, read, write
 from amptalk.model.errors import ActionError
@@ -48,12 +47,15 @@ class OwnGroups:
         self._lock = threading.RLock()
         self._made: dict[str, list[Entry]] = {}
         """Controller to what was changed for it, in order."""
+        self._places: dict[str, Place] = {}
+        """Controller to where its group was made: it is not looked for anew while that is there."""
         self._folders: dict[str, tuple[Entry, set[str]]] = {}
         """Folder to the change that made it and the controllers that need it."""
 
     def place(self, controller: str) -> Place:
-        """Where a group with this controller would be. Raises `ActionError`."""
-        return place_of(self._roots, self._pid, controller)
+        """Where a group with this controller is, or would be. Raises `ActionError`."""
+        known = self._places.get(controller)
+        return known or place_of(self._roots, self._pid, controller)
 
     def enter(self, controller: str) -> str:
         """Be in a group of ours with this controller; returns its folder. Raises `ActionError`."""
@@ -69,14 +71,21 @@ class OwnGroups:
             except ActionError as error:
                 self._back_out(controller, error)
                 raise
+            self._places[controller] = place
             return folder
 
-    def admit(self, pid: int) -> None:
-        """Have one more process in every group of ours that was entered. Raises `ActionError`."""
+    def doors(self) -> list[str]:
+        """Files by which a process that has one thread enters every group of ours: it writes 0.
+
+        In version 1 that is `tasks`: a thread that moves itself is spared the grace period of RCU
+        (5 to 15 ms) which the kernel takes to move a process (since Linux 5.5).
+        """
         with self._lock:
-            for folder, (_, users) in self._folders.items():
-                if users - {_HELPER, FREEZER}:
-                    write(f"{folder}/cgroup.procs", str(pid))
+            versions = {place.home: place.version for place in self._places.values()}
+        return [
+            f"{home}/{self._name}/{'tasks' if version == 1 else 'cgroup.procs'}"
+            for home, version in versions.items()
+        ]
 
     def beside(self, members: Iterable[int]) -> tuple[int, str]:
         """Make a group for some of the processes, to be frozen; returns version and folder.
@@ -121,6 +130,7 @@ class OwnGroups:
         Raises `ActionError` when something remains; it stays in the journal.
         """
         with self._lock:
+            self._places.pop(controller, None)
             remaining = [
                 text for entry in reversed(self._made.pop(controller, []))
                 if (text := self._undone(entry))
@@ -178,6 +188,8 @@ class OwnGroups:
 
     def _undone(self, entry: Entry) -> str:
         """Undo a change; what remains in words, empty when nothing does."""
+        from amptalk.actuators.journal.undo import State, undo
+
         outcome = undo(entry.change, self._roots.proc)
         if outcome.state is State.REMAINS:
             return outcome.text

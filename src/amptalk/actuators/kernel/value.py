@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from amptalk.actuators.journal.changes import VALUE, Change, Entry
 from amptalk.actuators.journal.journal import Journal
-from amptalk.actuators.journal.undo import Access, State, undo
 from amptalk.actuators.kernel import writing
 from amptalk.actuators.kernel.writing import same
 from amptalk.model.errors import ActionError
+
+if TYPE_CHECKING:
+    from amptalk.actuators.journal.undo import Access
 
 SETTLING = 1.0
 """Seconds within which the kernel must have done what it is told in steps."""
@@ -111,6 +114,8 @@ class HeldValue:
     def _put_back(self) -> str:
         if self._entry is None:
             return ""
+        from amptalk.actuators.journal.undo import State, undo
+
         outcome = undo(self._entry.change, self._proc)
         if outcome.state is State.REMAINS:
             return outcome.text
