@@ -71,6 +71,17 @@ def test_what_is_asked_is_heard_until_it_is_cleared(pipes: Pipes) -> None:
     assert not pipes.reader.current()
 
 
+def test_nothing_is_asked_any_more_once_the_other_side_is_gone() -> None:
+    events, to_events = os.pipe()
+    reader = AppealReader(events)
+    os.write(to_events, line_of(Appeal(ASK, "memory", 0.5)))
+    os.close(to_events)
+    assert reader.current()["memory"].share == 0.5
+    assert not reader.current()
+    os.close(events)
+    assert not reader.current()
+
+
 def test_systemds_way_becomes_readable_once_and_is_read_and_discarded(pipes: Pipes) -> None:
     path = pipes.channel.variables()["MEMORY_PRESSURE_WATCH"]
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

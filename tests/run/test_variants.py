@@ -95,6 +95,16 @@ def test_what_was_learned_is_kept(tmp_path: Path) -> None:
         Experience(environment)
 
 
+def test_commands_that_ran_last_are_remembered(tmp_path: Path) -> None:
+    experience = Experience({"XDG_STATE_HOME": str(tmp_path)})
+    experience.known = {f"old {number}": Need((1.0,)) for number in range(200)}
+    experience.learn(["old", "0"], fitted=True, amount=2.0)
+    experience.learn(LARGE, fitted=True, amount=900.0)
+    assert len(experience.known) == 200
+    assert list(experience.known)[-2:] == ["old 0", "model large"]
+    assert "old 1" not in experience.known
+
+
 @held
 def test_a_variant_that_does_not_fit_makes_room_and_is_remembered(tmp_path: Path) -> None:
     def variant(name: str, mb: int) -> str:

@@ -67,8 +67,15 @@ def test_it_begins_with_the_first_component_and_ends_with_stop(party: Party) -> 
     assert len(threads()) == 1, "it may be started again"
 
 
-def test_a_fault_of_the_ledger_is_told_once_and_stops_nothing(
-    party: Party, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (LedgerError("the disk is gone"), "the disk is gone"),
+        (KeyError("part"), "a mistake: KeyError('part')"),
+    ],
+)
+def test_a_fault_is_told_once_and_stops_nothing(
+    party: Party, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
     part = party.book.register("part", memory_mb=(100, 700))
     party.tick()
@@ -77,7 +84,7 @@ def test_a_fault_of_the_ledger_is_told_once_and_stops_nothing(
 
     def broken(now: float) -> None:
         asked.release()
-        raise LedgerError("the disk is gone")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(party.ledger, "settle", broken)
@@ -85,7 +92,7 @@ def test_a_fault_of_the_ledger_is_told_once_and_stops_nothing(
         for _ in range(3):
             party.ledger.wake()
             assert asked.acquire(timeout=20.0)
-        assert party.synchroniser.fault == "the disk is gone"
-    assert party.faults == ["the disk is gone"]
+        assert party.synchroniser.fault == told
+    assert party.faults == [told]
     eventually(lambda: party.synchroniser.fault == "", "and it goes on when it is mended")
     assert part.grant("memory") == 700

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -97,6 +99,26 @@ def test_more_than_the_maximum_leaves_never_fits(world: World) -> None:
     part = world.book.register("part", memory_mb=(100, 500))
     with pytest.raises(NeverFitsError, match=r"450 of memory beyond the minimum of 100"):
         part.hold(memory_mb=450)
+
+
+def test_many_tasks_may_wait_whatever_threads_the_event_loop_has(world: World) -> None:
+    part = world.book.register("part", memory_mb=(0, 500))
+    part.demand(memory_mb=0)
+    world.divide()
+    inside = []
+
+    async def use() -> None:
+        async with part.hold(memory_mb=500, timeout=DEADLINE):
+            inside.append(len(part.uses))
+            await asyncio.sleep(0)
+
+    async def all_of_them() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        await asyncio.gather(*[use() for _ in range(5)])
+
+    asyncio.run(all_of_them())
+    assert len(inside) == 5
+    assert part.uses == ()
 
 
 def test_a_callback_may_not_ask_for_more(world: World) -> None:

@@ -21,6 +21,8 @@ MARGIN = 1.1
 """Times what it took at most, or did not fit in, that a command is expected to need."""
 _KEPT = 10
 """Newest runs whose peaks are remembered."""
+_COMMANDS = 200
+"""Commands that are remembered: those that ran last."""
 _FILE = "amptalk/runs.json"
 
 
@@ -107,8 +109,9 @@ class Experience:
         if isnan(amount) or amount == inf or amount <= 0.0:
             return ""
         name = shlex.join(command)
-        before = self.known.get(name, Need())
+        before = self.known.pop(name, Need())
         self.known[name] = before.fitted(amount) if fitted else before.failed(amount)
+        self.known = dict(list(self.known.items())[-_COMMANDS:])
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             save(self.path, {one: need._asdict() for one, need in self.known.items()})

@@ -9,12 +9,10 @@ Protocol: `model.appeal`.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import select
 import stat
-import termios
 import threading
-from array import array
 from collections.abc import Mapping
 
 from amptalk.model.appeal import CLEAR, DESCRIPTOR, INODE, Appeal, appeal_of
@@ -29,7 +27,8 @@ class AppealReader:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._lock = threading.Lock()
-        self._size = array("i", [0])
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
         self._rest = b""
         self._now = _NONE
 
@@ -37,10 +36,11 @@ class AppealReader:
         """Take up what was said since; the same object while nothing was."""
         with self._lock:
             try:
-                fcntl.ioctl(self._fd, termios.FIONREAD, self._size)
-                waiting = self._size[0]
-                if waiting:
-                    self._take(os.read(self._fd, min(waiting, _MOST)))
+                for _, event in self._poll.poll(0):
+                    if event & select.POLLIN:
+                        self._take(os.read(self._fd, _MOST))
+                    else:  # nobody is left who would clear what was asked
+                        self._now = _NONE
             except OSError:
                 self._now = _NONE
             return self._now

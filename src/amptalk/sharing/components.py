@@ -145,9 +145,9 @@ class Component:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        import asyncio
+        from amptalk.sharing.off_loop import off_loop
 
-        await asyncio.to_thread(self.release)
+        await off_loop(self.release)
 
     def _checked(self, *amounts: float | None) -> dict[str, float]:
         said = {

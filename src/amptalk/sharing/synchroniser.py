@@ -1,8 +1,8 @@
 """The thread that keeps a book in step with its ledger, off the tick.
 
 It sleeps until somebody asks for something, another process changes the ledger or a callback has
-come back, and looks at a shared ledger every 0.1 s whatever it is told. Errors of the ledger stop
-nothing: grants stay as they are, and it tries again.
+come back, and looks at a shared ledger every 0.1 s whatever it is told. Errors, of the ledger or a
+mistake of ours, stop nothing: grants stay as they are, and it tries again.
 """
 
 from __future__ import annotations
@@ -89,11 +89,12 @@ class Synchroniser:
                     pause = POLL_SECONDS
                 self.fault = ""
                 self._tell(self.book.limits)
-            except LedgerError as error:
+            except Exception as error:  # noqa: BLE001 - nobody would start the thread again
                 pause = _FAULT_SECONDS
-                if str(error) != self.fault:
-                    self.fault = str(error)
-                    self._told(self.fault)
+                fault = str(error) if isinstance(error, LedgerError) else f"a mistake: {error!r}"
+                if fault != self.fault:
+                    self.fault = fault
+                    self._told(fault)
             ledger.wait(pause)
 
     def _tell(self, limits: Mapping[str, float]) -> None:

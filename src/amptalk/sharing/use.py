@@ -56,7 +56,9 @@ class Use:
     async def __aenter__(self) -> Self:
         import asyncio
 
-        entering = asyncio.ensure_future(asyncio.to_thread(self.__enter__))
+        from amptalk.sharing.off_loop import off_loop
+
+        entering = off_loop(self.__enter__)
         try:
             return await asyncio.shield(entering)
         except asyncio.CancelledError:
@@ -66,14 +68,16 @@ class Use:
             raise
 
     async def __aexit__(self, *_error: object) -> None:
-        import asyncio
+        from amptalk.sharing.off_loop import off_loop
 
-        await asyncio.to_thread(self._leave)
+        await off_loop(self._leave)
 
     def _undo(self, entering: Future[Self]) -> None:
         """Give back what a cancelled task was granted at the last moment."""
         if not entering.cancelled() and entering.exception() is None:
-            self._leave()
+            from amptalk.sharing.off_loop import off_loop
+
+            off_loop(self._leave)
 
     def _leave(self) -> None:
         self._book.leave(self._component, self)

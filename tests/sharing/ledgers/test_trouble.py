@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -77,6 +78,27 @@ def test_a_database_of_another_program_is_refused_and_kept(folder: Path) -> None
         other.execute("CREATE TABLE songs(title)")
     other.close()
     refused(folder, "database of another program: name another directory")
+
+
+def test_a_file_system_that_cannot_do_what_it_takes_is_refused(folder: Path) -> None:
+    (folder / "hint-0").mkdir(mode=0o700, parents=True)
+    folder.chmod(0o700)
+    before = len(os.listdir("/proc/self/fd"))
+    refused(folder, r"cannot be used: .*Is a directory.*name a directory on a file system of this")
+    assert len(os.listdir("/proc/self/fd")) == before, "nothing is left open"
+
+
+def test_a_lock_that_fails_is_said_and_changes_nothing(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ledger._gate, "enter", fails)
+        with pytest.raises(LedgerError, match=r"nothing was changed: .*No locks"):
+            ledger.change("asr", "memory", demand=300.0)
+    assert ledger.change("asr", "memory", demand=300.0) == 300
 
 
 def test_two_versions_of_the_schema_do_not_meet(folder: Path, ledger: SqliteLedger) -> None:

@@ -12,6 +12,7 @@ from amptalk.strategies.controllers.contract import LEAST, Controller
 from amptalk.strategies.controllers.observer import Observer
 from amptalk.strategies.controllers.raising import Raising
 from amptalk.strategies.controllers.responses import Responses
+from amptalk.strategies.controllers.spikes import Spikes
 
 _GUARD = 0.004
 _GUARD_ERRORS = 1.4
@@ -37,6 +38,9 @@ class FastController(Controller):
         self.observer = Observer()
         self._responses = Responses(self.observer)
         self._raising = Raising(self.observer)
+        self._spikes = Spikes(self.observer)
+        self._level_before = 0.0
+        """At the reading before."""
         self._within_at = -math.inf
         """When the level was within its limit last."""
         self._cut: tuple[float, float, float] | None = None
@@ -49,6 +53,7 @@ class FastController(Controller):
         """Levels are told on another scale from now on, `by` (log) above that until now."""
         self._responses.shift(by)
         self._raising.shift(by)
+        self._spikes.shift()
         self._cut = None
 
     def _observe(self, now: float, level: float, elapsed: float) -> None:
@@ -57,6 +62,7 @@ class FastController(Controller):
         self._responses.timed(elapsed)
         self._responses.remember()
         before, load = seen.level, seen.load
+        self._level_before = before
         error = seen.take(now, level)
         self._responses.take(now, level, error)
         if seen.jumped > 0 and self._raising.may_have_caused(now, level - before):
@@ -74,7 +80,10 @@ class FastController(Controller):
         true_error = seen.spread * math.sqrt(_OWN_NOISE + gain + 2.0 * gain * gain)
         self.noise_guard = self.caution * _GUARD_ERRORS * true_error
         self.guard = _GUARD + self.noise_guard + self._learned
-        return self._moved(now)
+        moved = self._moved(now)
+        if seen.jumped > 0 and moved < self._log_share:
+            self._spikes.cut(now, self._log_share, self._level_before)
+        return moved
 
     def _held_back(self, now: float) -> None:
         self._raising.give_up()
@@ -97,6 +106,10 @@ class FastController(Controller):
         share, guard, seen = self._log_share, self.guard, self.observer
         if self._cut is not None:
             self._learn_from_cut(now, *self._cut)
+        back = self._spikes.over(now, share, guard)
+        if back is not None:
+            self._raising.give_up()
+            return back
         told = self._raising.judged(now, share, guard)
         if told is not None:
             return told

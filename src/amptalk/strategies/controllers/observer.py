@@ -39,6 +39,8 @@ _DISTURBS = 0.01
 """Own moves of a smaller effect (log) leave errors as they are."""
 _FLATTEST, STEEPEST = 0.4, 3.0
 """Elasticities are between these."""
+_KNOWN, _DOUBT = 3, 1.5
+"""From so many lessons on an elasticity is hardly more than this times larger than thought."""
 
 
 class Response:
@@ -111,6 +113,8 @@ class Observer:
         """The one believed in now."""
         self.elasticity = 1.0
         """Log level that a log of share is worth, once it has shown."""
+        self._lessons = 0
+        """Answers that it was learned from."""
         self.spread = 0.02
         """Of a reading about the expected one, in parts of the limit: 68 % are within it."""
         self.jumped = 0
@@ -135,6 +139,12 @@ class Observer:
     def load(self) -> float:
         """Log level that full work would lead to."""
         return self.response.load
+
+    @property
+    def steepest(self) -> float:
+        """The elasticity is hardly larger than this."""
+        known = self._lessons >= _KNOWN
+        return min(STEEPEST, _DOUBT * self.elasticity) if known else STEEPEST
 
     @property
     def settled_load(self) -> bool:
@@ -204,6 +214,7 @@ class Observer:
 
     def learn_elasticity(self, seen: float, weight: float) -> None:
         """Move towards an elasticity that was seen in an answer to an own move."""
+        self._lessons += 1
         seen = min(STEEPEST, max(_FLATTEST, seen))
         self.elasticity += weight * (seen - self.elasticity)
         self.response.load = self.level - self.effect(self.response)

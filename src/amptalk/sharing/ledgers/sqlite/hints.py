@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -27,25 +28,30 @@ class Hints:
         # Opened both ways: the pipe then never reports that nobody writes.
         self._own = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._others: dict[int, int] = {}
+        self._changing = threading.Lock()  # the number of a closed pipe is soon another file's
 
     def know(self, seats: Iterable[int]) -> None:
         """Follow who takes part."""
         seats = set(seats) - {self._seat}
-        for seat in [seat for seat in self._others if seat not in seats]:
-            os.close(self._others.pop(seat))
-        for seat in seats - self._others.keys():
-            with suppress(OSError):  # nobody reads it yet, or any more
-                self._others[seat] = os.open(
-                    self._path(seat), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
-                )
+        if seats == self._others.keys():
+            return
+        with self._changing:
+            for seat in [seat for seat in self._others if seat not in seats]:
+                os.close(self._others.pop(seat))
+            for seat in seats - self._others.keys():
+                with suppress(OSError):  # nobody reads it yet, or any more
+                    self._others[seat] = os.open(
+                        self._path(seat), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+                    )
 
     def wake(self, seats: Iterable[int]) -> None:
         """Wake participants, ourselves among them where asked."""
-        for seat in seats:
-            fd = self._own if seat == self._seat else self._others.get(seat)
-            if fd is not None:
-                with suppress(OSError):  # full: it is awake; or gone
-                    os.write(fd, _HINT)
+        with self._changing:
+            for seat in seats:
+                fd = self._own if seat == self._seat else self._others.get(seat)
+                if fd is not None:
+                    with suppress(OSError):  # full: it is awake; or gone
+                        os.write(fd, _HINT)
 
     def wait(self, seconds: float) -> bool:
         """Wait until we are woken or somebody ended; true in the latter case."""
@@ -64,10 +70,16 @@ class Hints:
 
     def close(self) -> None:
         """Close all pipes."""
-        os.close(self._own)
-        for fd in self._others.values():
-            os.close(fd)
-        self._others = {}
+        with self._changing:
+            for fd in (self._own, *self._others.values()):
+                os.close(fd)
+            self._own = -1
+            self._others = {}
+
+    def forget(self) -> None:
+        """Close them in a fork's child, where a thread of the parent's may have held the lock."""
+        self._changing = threading.Lock()
+        self.close()
 
     def _path(self, seat: int) -> str:
         return os.path.join(self._folder, f"hint-{seat}")

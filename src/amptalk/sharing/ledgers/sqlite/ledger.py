@@ -60,28 +60,34 @@ class SqliteLedger:
         self._closing = threading.Lock()
         with ExitStack() as undone:
             try:
-                self._gate = Gate(os.path.join(folder, "gate"))
-                undone.callback(self._gate.close)
-                self._seats = Seats(os.path.join(folder, "seats"))
-                undone.callback(self._seats.close)
+                self._take_part(undone)
             except OSError as error:
-                raise LedgerError(f"the ledger in {folder} cannot be used: {error}") from error
-            self._gate.enter()
-            try:
-                self.seat = self._seats.take()
-                self._connection = schema.connect(self._path)
-            finally:
-                self._gate.leave()
-            undone.callback(self._connection.close)
-            self._tables = Tables(self._seats)
-            self._transaction = Transaction(self._connection, self._gate, self._path)
-            self._hints = Hints(folder, self.seat)
-            undone.callback(self._hints.close)
-            self._identity = self._file()
+                raise LedgerError(
+                    f"the ledger in {folder} cannot be used: {error}; name a directory on a file "
+                    "system of this machine, as in sharing='sqlite:/dev/shm/shares'"
+                ) from error
             self._begin(label)
             undone.pop_all()
         self._open = True
         _ledgers.add(self)
+
+    def _take_part(self, undone: ExitStack) -> None:
+        self._gate = Gate(os.path.join(self.folder, "gate"))
+        undone.callback(self._gate.close)
+        self._seats = Seats(os.path.join(self.folder, "seats"))
+        undone.callback(self._seats.close)
+        self._gate.enter()
+        try:
+            self.seat = self._seats.take()
+            self._connection = schema.connect(self._path)
+        finally:
+            self._gate.leave()
+        undone.callback(self._connection.close)
+        self._tables = Tables(self._seats)
+        self._transaction = Transaction(self._connection, self._gate, self._path)
+        self._hints = Hints(self.folder, self.seat)
+        undone.callback(self._hints.close)
+        self._identity = self._file()
 
     # -- operations ---------------------------------------------------------------------
 
@@ -108,6 +114,7 @@ class SqliteLedger:
         with self._transaction as execute:
             execute("DELETE FROM holdings WHERE component = ? AND seat = ?", (component, self.seat))
             woken = self._settle(execute, self._tables.reaped(execute), self._now)
+        self._own = {key: own for key, own in self._own.items() if key[0] != component}
         self._hints.wake(woken)
 
     def change(
@@ -220,6 +227,7 @@ class SqliteLedger:
                 self._tables.drop(execute, self.seat)
                 self._hints.wake(self._settle(execute, self._tables.reaped(execute), self._now))
             self._end(f"the ledger in {self.folder} is closed")
+            self._hints.close()
             self._connection.close()
 
     def forget(self) -> None:
@@ -227,6 +235,7 @@ class SqliteLedger:
         if self._open:
             _inherited.append(self._connection)
             self._end("this ledger belongs to the parent process: open one in the child")
+            self._hints.forget()
 
     # -- inside a transaction -----------------------------------------------------------
 
@@ -272,7 +281,6 @@ class SqliteLedger:
     def _end(self, why: str) -> None:
         self._open = False
         self._transaction.closed = why
-        self._hints.close()
         self._seats.close()
         self._gate.close()
 

@@ -27,7 +27,10 @@ class Transaction:
     def __enter__(self) -> Execute:
         if self.closed:
             raise LedgerError(self.closed)
-        self._gate.enter()
+        try:
+            self._gate.enter()
+        except OSError as error:
+            self._told(error)
         try:
             self._execute("BEGIN IMMEDIATE")
         except BaseException as error:
@@ -51,8 +54,8 @@ class Transaction:
             self._told(error)
 
     def _told(self, error: BaseException) -> None:
-        """Raise a `LedgerError` for an error of SQLite's."""
-        if isinstance(error, sqlite3.OperationalError):
+        """Raise a `LedgerError` for an error of SQLite's or of a lock's."""
+        if isinstance(error, (sqlite3.OperationalError, OSError)):
             raise LedgerError(
                 f"the ledger {self._path} cannot be written, nothing was changed: {error}"
             ) from error
