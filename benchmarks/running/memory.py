@@ -37,7 +37,7 @@ _MEANING = (
     "`within` needs less than the limit, `mapped file` only file cache beyond it: both must end "
     "with 0. A memory error or a status that is not 0 means that the limit was met."
 )
-PIPELINE = "head -c 150M /dev/zero | tr '\\\\0' x | sort -S 400M | wc -c"
+PIPELINE = "head -c 150M /dev/zero | tr '\\0' x | sort -S 400M | wc -c"
 
 
 def memory_rows(*, quick: bool) -> list[str]:
