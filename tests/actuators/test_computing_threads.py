@@ -112,19 +112,69 @@ class Pool:
         self.num_threads = count
 
 
-def test_pools_of_the_process_are_lowered_by_threadpoolctl(
-    monkeypatch: pytest.MonkeyPatch, step: ThreadCount
-) -> None:
-    pools = [Pool("blas", 8), Pool("openmp", 8), Pool("blas", 1), Pool("blas", None)]
+def known(monkeypatch: pytest.MonkeyPatch, *pools: Pool) -> None:
+    """Have threadpoolctl know these pools, which numpy has brought."""
     double: Any = ModuleType("threadpoolctl")
     double.ThreadpoolController = type("C", (), {"lib_controllers": pools})
     monkeypatch.setitem(sys.modules, "threadpoolctl", double)
     monkeypatch.setitem(sys.modules, "numpy", ModuleType("numpy"))
+
+
+def test_pools_of_the_process_are_lowered_by_threadpoolctl(
+    monkeypatch: pytest.MonkeyPatch, step: ThreadCount
+) -> None:
+    pools = [Pool("blas", 8), Pool("openmp", 8), Pool("blas", 1), Pool("blas", None)]
+    known(monkeypatch, *pools)
     assert step.available() is None
     elsewhere(lambda: step.apply(0.0))
     assert [pool.num_threads for pool in pools] == [2, 8, 1, None]
     elsewhere(step.undo)
     assert [pool.num_threads for pool in pools] == [8, 8, 1, None]
+
+
+class Broken(Pool):
+    """A pool that refuses, or makes something else of a count, while it is told to."""
+
+    does: str = "refuses"
+
+    def set_num_threads(self, count: int) -> None:
+        if self.does == "refuses":
+            raise OSError("no symbol")
+        super().set_num_threads(3 if self.does == "lies" else count)
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [("refuses", "refuses 2 threads: no symbol"), ("lies", "has 3 threads after 2")],
+)
+def test_a_pool_that_fails_is_told_hinders_no_other_and_is_put_back(
+    monkeypatch: pytest.MonkeyPatch, step: ThreadCount, does: str, said: str
+) -> None:
+    broken, other = Broken("blas", 8), Pool("blas", 8)
+    known(monkeypatch, broken, other)
+    broken.does = does
+    with pytest.raises(ActionError, match=said):
+        step.apply(0.0)
+    assert other.num_threads == 2
+    broken.does = ""
+    step.undo()
+    assert [broken.num_threads, other.num_threads] == [8, 8]
+
+
+def test_a_pool_that_cannot_be_put_back_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, step: ThreadCount
+) -> None:
+    broken, other = Broken("blas", 8), Pool("blas", 8)
+    known(monkeypatch, broken, other)
+    broken.does = ""
+    step.apply(0.0)
+    broken.does = "refuses"
+    with pytest.raises(ActionError, match="refuses 8 threads"):
+        step.undo()
+    assert [broken.num_threads, other.num_threads] == [2, 8]
+    broken.does = ""
+    step.undo()
+    assert broken.num_threads == 8
 
 
 def test_without_a_library_it_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:

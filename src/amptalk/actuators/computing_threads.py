@@ -17,7 +17,7 @@ import importlib
 import math
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
@@ -117,17 +117,40 @@ class _Pools:
 
     def hold(self, count: int) -> None:
         known = {id(pool) for pool, _, _ in self._held}
+        refused = []
         for pool in _pools():
             before = pool.num_threads
             if before is not None and before > count and id(pool) not in known:
-                pool.set_num_threads(count)
-                self._held.append((pool, before, count))
+                refused.append(_set(pool, count))
+                self._held.append((pool, before, pool.num_threads))
+        _tell(refused)
 
     def release(self) -> None:
         held, self._held = self._held, []
+        refused = []
         for pool, before, ours in held:
-            if pool.num_threads == ours:
-                pool.set_num_threads(before)
+            why = _set(pool, before) if pool.num_threads == ours else ""
+            if why:
+                self._held.append((pool, before, ours))
+            refused.append(why)
+        _tell(refused)
+
+
+def _set(pool: Any, count: int) -> str:
+    """Set a pool's count and read it back; why it is not so, else empty."""
+    try:
+        pool.set_num_threads(count)
+    except Exception as error:  # noqa: BLE001 - a library of the application
+        return f"a {pool.user_api} pool refuses {count} threads: {error}"
+    now = pool.num_threads
+    return "" if now == count else f"a {pool.user_api} pool has {now} threads after {count}"
+
+
+def _tell(refused: Iterable[str]) -> None:
+    """Raise `ActionError` with what was refused, if anything was."""
+    said = [one for one in refused if one]
+    if said:
+        raise ActionError("; ".join(said))
 
 
 def _pools() -> list[Any]:
@@ -146,6 +169,8 @@ class _Counts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._asked: dict[int, int] = {}
+        self._unfinished = False
+        """Something could not be brought about: it is to be tried again."""
         self._parts: tuple[_Torch | _Pools, ...] = (_Torch(MainThread()), _Pools())
 
     def hold(self, who: object, count: int) -> None:
@@ -157,14 +182,21 @@ class _Counts:
     def release(self, who: object) -> None:
         """One asks for nothing any more. Raises `ActionError`."""
         with self._lock:
-            if self._asked.pop(id(who), None) is not None:
+            if self._asked.pop(id(who), None) is not None or self._unfinished:
                 self._bring()
 
     def _bring(self) -> None:
+        self._unfinished = True
+        refused = []
         for part in self._parts:
-            part.release()
-            if self._asked:
-                part.hold(min(self._asked.values()))
+            try:
+                part.release()
+                if self._asked:
+                    part.hold(min(self._asked.values()))
+            except ActionError as error:
+                refused.append(str(error))
+        _tell(refused)
+        self._unfinished = False
 
 
 _counts = _Counts()
@@ -202,15 +234,15 @@ class ThreadCount(Actuator):
         if math.isnan(cores):
             raise ActionError("how many cores the limit is a share of is not known")
         count = threads_of(cores, self._percent)
+        self._applied = True  # also when it fails in part: what was lowered is to be undone
         _counts.hold(self, count)
-        self._applied = True
         self.detail = f"{count} threads of {cores:g} cores"
 
     def undo(self) -> None:
         """Put back the counts that are still ours. Raises `ActionError`."""
         if self._applied:
-            self._applied = False
             _counts.release(self)
+            self._applied = False
 
 
 class GrantedThreads:

@@ -25,7 +25,7 @@ CARD = {
 }  # fmt: skip
 POWER, CLOCKS = "/gpu/GPU-0a/power_limit", "/gpu/GPU-0a/locked_clocks"
 SCRIPT = """
-import json, os, sys
+import json, os, sys, threading
 from pathlib import Path
 from amptalk.actuators.devices.limits import MAKERS
 from amptalk.actuators.journal.folder import JournalFolder
@@ -56,6 +56,17 @@ for word in sys.argv[4:]:
         of(lambda: [one.outcome.text for one in restore(folder, "/proc", owner=journal.owner)])
     elif word == "die":
         os.kill(os.getpid(), 9)
+    elif word.startswith("hangs="):
+        before = state.read_text()
+        state.write_text(before + "0.hang 1\\n")
+        hanging = threading.Thread(target=of, args=(limit.follow, float(word[6:])))
+        hanging.start()
+        hanging.join(0.2)
+        said.append([hanging.is_alive(), kept.exists()])
+        after = state.with_suffix(".new")
+        after.write_text(before)
+        after.replace(state)  # it is being read
+        hanging.join(20.0)
     elif word.startswith("other="):
         kept.write_text(word[6:])
     elif word.startswith("state="):
@@ -171,6 +182,25 @@ def test_a_driver_that_refuses_is_told_and_nothing_stays(
     *_, refused, standing = driver.run("nvml_power", "begin", "0.8")
     assert said in refused
     assert standing == [None, 0]
+
+
+def test_a_driver_that_makes_something_else_of_it_is_told_and_nothing_stays(
+    driver: Driver,
+) -> None:
+    driver.state["0.set.power"] = 25_000
+    *_, refused, standing = driver.run("nvml_power", "begin", "0.8")
+    assert refused == f"refused: {POWER} holds '150000' after '160000' was written: not kept"
+    assert standing == [200_000, 0]
+
+
+@pytest.mark.parametrize(("name", "set_to"), [("nvml_power", 160_000), ("nvml_clocks", 1590)])
+def test_a_driver_that_hangs_does_it_once_it_answers(
+    driver: Driver, name: str, set_to: int
+) -> None:
+    *_, meanwhile, said, standing = driver.run(name, "begin", "hangs=0.8")
+    assert meanwhile == [True, False], "waited for, and nothing set"
+    assert "refused" not in said
+    assert standing == [set_to, 1]
 
 
 def test_a_gpu_that_is_lost_needs_no_undoing(driver: Driver) -> None:

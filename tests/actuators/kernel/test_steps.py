@@ -1,11 +1,9 @@
-"""Each step and limit of the kernel: what it writes, what it refuses, that it is undone."""
+"""Each step and limit of the kernel: what it writes, when it is of use, that it is undone."""
 
 from __future__ import annotations
 
 import errno
 import math
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,19 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amptalk.actuators.journal.folder import JournalFolder
-from amptalk.actuators.kernel.contract import GroupStep, Hold
+from amptalk.actuators.kernel.contract import Hold
 from amptalk.actuators.kernel.cpu import PERIOD, SMALLEST_QUOTA, CpuQuota, CpuWeight, quota_of
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim, cap_bytes
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
-from amptalk.actuators.runner import ActionRunner
-from amptalk.actuators.verdicts import Measurement
-from amptalk.clock import VirtualClock
-from amptalk.model.action import Verdict
 from amptalk.model.errors import ActionError
-from amptalk.model.level import Level
 from tests.actuators.kernel.machine import PID, Fault, Machine
-from tests.actuators.support import Step, state
-from tests.helpers import eventually
 
 CHILD = 77
 MB = 2**20
@@ -294,104 +285,3 @@ def test_a_kernel_that_freezes_in_steps_is_waited_for(machine: Machine, hold: Ho
     machine.read = read  # type: ignore[method-assign]
     background.steps[0].apply(0.0)
     assert reads == 3
-
-
-# -- every step, every fault ------------------------------------------------------
-
-Make = Callable[[Machine, Hold], tuple[GroupStep, str]]
-
-
-def _reclaim(machine: Machine, hold: Hold) -> tuple[GroupStep, str]:
-    machine.swap(2000)
-    return MemoryReclaim(), "memory.reclaim"
-
-
-def _brake(machine: Machine, hold: Hold) -> tuple[GroupStep, str]:
-    machine.swap(2000)
-    return MemoryBrake(), "memory.high"
-
-
-def _weight(machine: Machine, hold: Hold) -> tuple[GroupStep, str]:
-    return CpuWeight(), "cpu.weight" if machine.version == 2 else "cpu.shares"
-
-
-def _processes(machine: Machine, hold: Hold) -> tuple[GroupStep, str]:
-    return ProcessCap(), "pids.max"
-
-
-def _pause(machine: Machine, hold: Hold) -> tuple[GroupStep, str]:
-    step = Background(machine, hold).steps[0]
-    return step, "cgroup.freeze" if machine.version == 2 else "freezer.state"
-
-
-STEPS: dict[str, Make] = {
-    "reclaim": _reclaim, "brake": _brake, "weight": _weight, "processes": _processes,
-    "pause": _pause,
-}  # fmt: skip
-FAULTS = {
-    "EACCES": Fault(errno.EACCES),
-    "EBUSY": Fault(errno.EBUSY),
-    "EINVAL": Fault(errno.EINVAL),
-    "short write": Fault(short=True),
-    "wrong read-back": Fault(lies=True),
-    "short read": Fault(short=True, at="read"),
-    "EIO when read": Fault(errno.EIO, at="read"),
-    "vanishing": Fault(vanishes=True),
-}
-
-
-@pytest.mark.parametrize("kind", FAULTS)
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_that_fails_says_why_and_leaves_nothing(
-    machine: Machine, hold: Hold, folder: JournalFolder, name: str, kind: str
-) -> None:
-    step, file = STEPS[name](machine, hold)
-    if machine.version == 1 and name in {"reclaim", "brake"}:
-        return
-    step.begin(hold)
-    machine.faults[file] = FAULTS[kind]
-    unread = name == "reclaim" and kind in {"wrong read-back", "short read", "EIO when read"}
-    if unread:
-        step.apply(100.0)  # nothing is read back: measurement tells
-    else:
-        with pytest.raises(ActionError, match=file.replace(".", r"\.")):
-            step.apply(100.0)
-    machine.faults.clear()
-    step.undo()
-    for controller in ("memory", "cpu", "pids", "freezer"):
-        hold.groups.leave(controller)
-    assert machine.groups() == []
-    assert folder.names() == []
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_that_the_kernel_lets_hang_is_recorded_and_the_ladder_moves_on(
-    machine: Machine, hold: Hold, folder: JournalFolder, name: str
-) -> None:
-    step, file = STEPS[name](machine, hold)
-    if machine.version == 1 and name in {"reclaim", "brake"}:
-        return
-    step.begin(hold)
-    answer = threading.Event()
-    machine.faults[file] = Fault(hangs=answer)
-    clock = VirtualClock()
-    runner = ActionRunner(clock)
-    high = state(1200.0, Level.EMERGENCY)
-    assert runner.start(step, 100.0, high, clock.monotonic(), 0.0)
-    eventually(lambda: not math.isnan(runner.threads._calls[step.name].started), "it has begun")
-    clock.advance(step.deadline + 0.1)
-    (report,) = runner.poll(clock.monotonic(), lambda _: Measurement(1200.0, clock.monotonic()))
-    assert report.verdict is Verdict.DENIED
-    assert "missed its deadline" in report.detail
-    assert runner.in_flight == set(), "others may be started"
-    assert not runner.start(step, 100.0, high, clock.monotonic(), 0.0)
-    other = Step("other", resource=step.resource)
-    assert runner.start(other, 100.0, high, clock.monotonic(), 0.0)
-    eventually(lambda: bool(other.calls), "another step is carried out")
-    answer.set()
-    eventually(lambda: not runner.threads.busy(step.name), "it has come back")
-    step.undo()
-    for controller in ("memory", "cpu", "pids", "freezer"):
-        hold.groups.leave(controller)
-    assert machine.groups() == []
-    assert folder.names() == []

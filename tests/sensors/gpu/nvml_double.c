@@ -131,11 +131,13 @@ int nvmlDeviceGetBAR1MemoryInfo(Device *d, u64 out[3]) { return number(d, "bar1"
     int name(Device *d, unsigned *out) { u64 v; int r = number(d, key, &v); if (!r) *out = (unsigned)v; return r; }
 SMALL(nvmlDeviceGetPowerUsage, "power")
 SMALL(nvmlDeviceGetMaxMigDeviceCount, "mig")
-/* What is set is kept in the file NVML_DOUBLE_SET until the next change, as a driver keeps it. */
+/* What is set is kept in the file NVML_DOUBLE_SET until the next change, as a driver keeps it: in multiples of
+ * the number that "<key>" is given. */
 static int keep(Device *d, const char *key, unsigned value) {
     char word[256], name[40];
     int refused = of(d, key, word, sizeof word);
     FILE *file = refused ? 0 : fopen(getenv("NVML_DOUBLE_SET"), "w");
+    if (file) value -= value % (unsigned)atoi(word);
     if (file) fprintf(file, "%u\n", value), fclose(file);
     snprintf(name, sizeof name, "%s %u", key, value);
     note(name);
