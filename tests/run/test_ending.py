@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amptalk.limits.judge import Judge
 from amptalk.model.action import Verdict
 from amptalk.model.level import Level, LimitState
-from amptalk.model.resource import MEMORY, TEMPERATURE, Resource
+from amptalk.model.resource import CPU, MEMORY, TEMPERATURE, Resource
 from amptalk.run.asking import Asking
 from amptalk.run.breach import Breaches, Pauses
 from amptalk.run.ending import Evidence, explained, survived
 from amptalk.run.jobcontrol import Sent
 from amptalk.run.program import Ended
+from amptalk.run.summary import time_over
+from tests.limits.samples import no_slope, sample
 from tests.run.test_asking import report
 
 KILLED = Ended(int(signal.SIGKILL), killed=True)
@@ -104,6 +107,12 @@ def test_a_breach_begins_when_asking_was_in_vain_and_is_told_once() -> None:
     assert len(breaches.begun(over, asking, {"memory"})) == 1
 
 
+def test_cpu_beyond_a_quota_is_an_error_of_the_reading_and_no_breach() -> None:
+    over = [state(CPU, violated=True)]
+    assert Breaches().begun(over, Asking(), set(), quota=True) == []
+    assert len(Breaches().begun(over, Asking(), set(), quota=False)) == 1
+
+
 def test_where_nobody_is_asked_a_violation_is_a_breach() -> None:
     found = Breaches().begun([state(TEMPERATURE, violated=True)], Asking(), set())
     assert found == ["temperature 110 of 100 °C: exceeded; it is not asked for this"]
@@ -116,3 +125,10 @@ def test_pauses_grow_to_a_minute_and_begin_anew_after_a_quiet_one(runs: list[flo
         expected = 1.0 if ran >= 60.0 else expected
         assert pauses.after(ran) == expected
         expected = min(2.0 * expected, 60.0)
+
+
+def test_time_over_a_rates_limit_counts_from_the_second_sample_on() -> None:
+    judge = Judge([(CPU, 50.0), (MEMORY, 100.0)], 1.0)
+    for second, (cpu, memory) in enumerate([(40, 90), (51, 101), (49, 90), (60, 90), (60, 90)]):
+        judge.judge(sample(second, {"cpu_percent": cpu, "memory_used_mb": memory}), no_slope)
+    assert time_over(judge) == {"cpu": 1.0, "memory": 1.0}

@@ -1,4 +1,4 @@
-"""Limits that hold, what is said of them, and that nothing is left (about 15 s).
+"""Limits that hold, what is said of them, and that nothing is left (about 17 s).
 
 As root the kernel holds them; as an ordinary user without groups of its own affinity does, and what
 nothing holds is asked for.
@@ -36,6 +36,20 @@ kept = [bytearray(4 << 20) for _ in range(28)]
 os.read(int(os.environ["AMPTALK_EVENTS_FD"]), 1)  # by now it was seen and asked
 while True:
     kept.append(bytearray(4 << 20))
+"""
+FIRST = """
+import select
+kept = bytearray(40 << 20)
+print("held", flush=True)
+gone = select.poll()
+gone.register(1, 0)
+gone.poll(30000)
+"""
+"""Holds its memory until nobody reads what it writes."""
+SECOND = """
+heard = input()
+kept = bytearray(40 << 20)
+print("both", heard)
 """
 BURNS = """
 import os, sys, time
@@ -93,6 +107,24 @@ def test_a_child_that_is_killed_does_not_end_the_program_and_is_told(journal: Pa
     assert done.status == 0
     assert "went on after 137" in done.out
     assert any(line.startswith("the kernel killed 1 of its processes: ") for line in done.said)
+
+
+@held
+def test_a_limit_is_that_of_a_whole_pipeline(journal: Path) -> None:
+    """Either part stays below it, both together do not."""
+    pipeline = " | ".join(f"'{sys.executable}' -c '{part}'" for part in (FIRST, SECOND))
+    shell = ("--", "sh", "-c", f"{pipeline}; echo went on")
+    fits = amptalk_run(journal, "--json", "--memory", "128M", *shell)
+    assert fits.out.splitlines() == ["both held", "went on"]
+    assert fits.json["kernel_kills"] == 0
+    assert 80 <= fits.json["charged_mb"] <= 128
+    done = amptalk_run(journal, "--memory", "64M", *shell)
+    assert done.status == 0
+    assert "went on" in done.out
+    assert re.match(
+        "the kernel killed 1 of its processes: memory limit 64 MB reached at ", done.said[1]
+    )
+    nothing_is_left(journal, done.pid)
 
 
 @held

@@ -34,8 +34,9 @@ class Guarding:
         watching = run.watching
         assert watching is not None  # noqa: S101 - called after a tick
         found = self._breaches.begun(
-            watching.states, watching.acting.asking, watching.acting.askable
-        )
+            watching.states, watching.acting.asking, watching.acting.askable,
+            quota=watching.quota,
+        )  # fmt: skip
         wait = inf
         budgets = run.options.budgets()
         if "wall_time" in budgets:

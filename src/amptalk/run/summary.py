@@ -13,6 +13,7 @@ from amptalk.run.banner import Line
 from amptalk.run.program import Ended
 
 if TYPE_CHECKING:
+    from amptalk.limits.judge import Judge
     from amptalk.run.watching import Range, Watching
 
 _NAMES = {
@@ -57,11 +58,26 @@ def seen(summary: Summary, watching: Watching | None) -> Summary:
     acting = watching.acting
     told = watching.effectiveness.summary({})
     return summary._replace(
-        ranges=watching.ranges(), over=dict(watching.judge.seconds_over),
+        ranges=watching.ranges(), over=time_over(watching.judge),
         actions=told["actions"], joules=joules, no_energy=why,
         asked={name: acting.told(name) for name in sorted(acting.askable)
                if acting.asking.of(name).times},
     )  # fmt: skip
+
+
+def time_over(judge: Judge) -> dict[str, float]:
+    """Seconds beyond each limit; of a rate only what lasted for two samples.
+
+    One reading of it swings, also beyond a limit that the kernel holds.
+    """
+    seconds = judge.seconds_over
+    for resource in judge.resources:
+        if resource.kind == "rate":
+            seconds[resource.name] = sum(
+                (violation.seconds_over for violation in judge.violations
+                 if violation.resource == resource.name), 0.0,
+            )  # fmt: skip
+    return seconds
 
 
 def text_of(summary: Summary) -> list[str]:

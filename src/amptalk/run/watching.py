@@ -89,6 +89,8 @@ class Watching:
         self._sums = [0.0] * _SHORT
         self._counts = [0] * _SHORT
         self._memory: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self.quota = holding.held("cpu")
+        """Whether the kernel holds CPU."""
         self.anonymous_mb = nan
         """The program's, when it was last seen alive."""
         self._mark = self.suite.energy()

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from amptalk.actuators.journal.folder import JournalFolder
 from amptalk.actuators.kernel.contract import Hold
-from amptalk.actuators.kernel.cpu import PERIOD, SMALLEST_QUOTA, CpuQuota, CpuWeight, quota_of
+from amptalk.actuators.kernel.cpu import (
+    PERIOD,
+    SMALLEST_QUOTA,
+    CpuQuota,
+    CpuWeight,
+    quota_of,
+    within,
+)
 from amptalk.actuators.kernel.memory import MemoryBrake, MemoryCap, MemoryReclaim, cap_bytes
 from amptalk.actuators.kernel.processes import BackgroundPause, PauseBackground, ProcessCap
 from amptalk.model.errors import ActionError
@@ -201,6 +208,14 @@ def test_a_quota_is_within_the_limit_and_never_too_small(
     quota = quota_of(percent, cores, share)
     assert quota >= SMALLEST_QUOTA
     assert quota <= max(SMALLEST_QUOTA, cores * PERIOD * min(percent / 100, share))
+
+
+@given(st.floats(0.1, 100), st.floats(0.1, 100))
+def test_what_a_limit_gives_out_is_a_little_less_and_grows_with_it(
+    one: float, other: float
+) -> None:
+    assert 0 < one - within(one) <= min(0.0301 * one, 1.501)
+    assert within(min(one, other)) <= within(max(one, other))
 
 
 def test_weight_gives_way_to_others(machine: Machine, hold: Hold) -> None:

@@ -19,8 +19,10 @@ from amptalk.actuators.kernel.writing import read
 from amptalk.model.errors import ActionError
 from amptalk.model.level import Level
 
-WITHIN = 0.97
-"""Share of the limit that is given out: a quota is overrun by up to a slice on each core."""
+BELOW, BELOW_AT_MOST = 0.03, 1.5
+"""How far below its limit a quota is: a share of the limit, and percent of all cores at most. A
+quota is overrun by up to a slice (5 ms) on each core, which is paid back later: so a rate over
+250 ms swings by about 1 percent of two cores, whatever the limit is, and by less for small ones."""
 SMALLEST_QUOTA = 1000
 """Microseconds that the kernel allows at least."""
 PERIOD = 20_000
@@ -29,6 +31,15 @@ two or three quotas, so up to a fifth more than the limit."""
 _QUOTAS = {1: "cpu.cfs_quota_us", 2: "cpu.max"}
 _WEIGHT = 0.25
 """Of what it was, that a lower weight is."""
+
+
+def within(percent: float) -> float:
+    """Percent of all cores that a limit gives out, so that no rate shows it exceeded.
+
+    >>> within(25), within(50), within(80), within(math.inf)
+    (24.25, 48.5, 78.5, inf)
+    """
+    return max((1.0 - BELOW) * percent, percent - BELOW_AT_MOST)
 
 
 def quota_of(percent: float, cores: float, share: float = 1.0, period: int = PERIOD) -> int:
@@ -41,18 +52,18 @@ def quota_of(percent: float, cores: float, share: float = 1.0, period: int = PER
     >>> quota_of(50, 4, share=0.25)
     20000
     """
-    return max(SMALLEST_QUOTA, int(cores * min(WITHIN * percent / 100.0, share) * period))
+    return max(SMALLEST_QUOTA, int(cores * min(within(percent) / 100.0, share) * period))
 
 
 def regranted(before: float, now: float) -> bool:
-    """Whether a grant moved so far that the quota has to follow: further than `WITHIN` leaves.
+    """Whether a grant moved so far that the quota has to follow: further than `within` leaves.
 
     So a quota that stands is never above what is granted.
 
     >>> regranted(50, 49), regranted(50, 48), regranted(50, 52)
     (False, True, True)
     """
-    return not WITHIN * before <= now <= before / WITHIN
+    return within(before) > now or within(now) > before
 
 
 class CpuQuota(Standing):
@@ -109,7 +120,7 @@ class CpuQuota(Standing):
                 self._period = hold.value(f"{folder}/cpu.cfs_period_us")
                 self._period.hold(str(PERIOD))
             self._value = hold.value(f"{folder}/{_QUOTAS[self._version]}")
-        quota = quota_of(min(percent, 100.0 / WITHIN), self._cores, share)
+        quota = quota_of(percent, self._cores, share)
         self._value.hold(f"{quota} {PERIOD}" if self._version == 2 else str(quota))
 
     def end(self) -> None:
