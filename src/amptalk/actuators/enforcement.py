@@ -39,11 +39,10 @@ from amptalk.sensors.roots import Roots
 
 LOOKED_AT = 5.0
 """Seconds between looks whether what stands still stands, and between steps of the quota's way."""
-_WATCHED = 1.0
-"""Seconds between looks at a brake that is on."""
+_WATCHED = 1.0  # seconds between looks at a brake that is on
+_SAID = 64  # newest sentences that are kept: some name processes, of which there are ever more
 
-_holders = Holders()
-"""The groups are the process's, so one of its managers holds the limits for all."""
+_holders = Holders()  # the groups are the process's: one of its managers holds for all
 
 
 class Enforcement:
@@ -176,9 +175,9 @@ class Enforcement:
         if hold is None:
             return
         self._held_for_all[:] = _holders.limits()
-        self._sentences += self._standing.begin(hold)
+        self._say(self._standing.begin(hold))
         if "memory" in self.held:
-            self._sentences += self._guarding.watch(hold)
+            self._say(self._guarding.watch(hold))
         self._wakeups.begin(hold)
 
     def end(self) -> None:
@@ -284,7 +283,7 @@ class Enforcement:
     def declared(self) -> None:
         """Take up children that were declared, or have ended. Never raises."""
         self.order()
-        self._sentences += [one for one in self._guarding.look() if one not in self._sentences]
+        self._say(self._guarding.look())
 
     def order(self) -> None:
         """Bring the order of victims up to date; from an action thread. Never raises."""
@@ -295,6 +294,7 @@ class Enforcement:
             try:
                 order()
             except (ActionError, SensorFault) as error:
-                text = f"{what}: {error}"
-                if text not in self._sentences:
-                    self._sentences.append(text)
+                self._say([f"{what}: {error}"])
+
+    def _say(self, sentences: Sequence[str]) -> None:
+        self._sentences = list(dict.fromkeys([*self._sentences, *sentences]))[-_SAID:]

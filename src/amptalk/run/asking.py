@@ -22,6 +22,8 @@ DEADLINES = {"hold": 2.0, "rate": 2.0, "temperature": 30.0}
 """Seconds until it is measured whether asking helped, by the kind of resource."""
 HELPED = frozenset({Verdict.WORKED, Verdict.PARTIAL})
 PREFIX = "ask_for_"
+_MOST_AT_ONCE = 0.5
+"""Part of what is used that one appeal asks for at most."""
 
 
 class AskProgram(Actuator):
@@ -43,8 +45,8 @@ class AskProgram(Actuator):
         """Take up what the limit and the allocation are in this tick, and before what is judged.
 
         An allocation may leave all running just below the limit, where the program is asked to
-        make room: then the share is the part of the value that the level leaves. Growth is the
-        allocation's to answer, and degrees are no part of anything.
+        make room: then the share is the part of the value that the level leaves, half at the
+        least, for growth may end by itself. Degrees are no part of anything.
         """
         value = state.value
         self._growing = state.slope > 0.0
@@ -54,7 +56,7 @@ class AskProgram(Actuator):
             return
         share = decision.share(self.resource)
         if state.resource.kind != "temperature" and value > 0.0:
-            left = 1.0 - max(0.0, need_of(state._replace(slope=0.0))) / value
+            left = 1.0 - min(_MOST_AT_ONCE, max(0.0, need_of(state)) / value)
             share = min(share, max(MINIMUM_SHARE, left * self._channel.asked(self.resource)))
         self.appeal = self.appeal._replace(
             share=share, value=value, limit=state.limit,
