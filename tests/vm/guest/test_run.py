@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT
+from tests.run.test_held import FIRST, SECOND
 from tests.vm.guest.groups import Group, Workers, idle
+from tests.vm.guest.test_swap import zram  # noqa: F401 - a fixture
 
 USER = 65534
 PYTHON = "/usr/bin/python3"
@@ -80,3 +82,25 @@ def test_a_group_that_others_live_in_cannot_be_divided_and_that_is_told(
     assert "memory 60 MB: ASKED by " in said[0]
     assert f"{unit.folder} holds other processes too" in said[0]
     assert "there is no systemd here that could give it a scope" in said[0]
+
+
+PIPELINE = f"{PYTHON} -c '{FIRST}' | {PYTHON} -c '{SECOND}' | grep -q 'both held'"
+"""Holds 40 MB twice, both at once."""
+
+
+def test_a_pipeline_beyond_its_limit_loses_a_part_and_that_is_told(
+    unit: Group, tmp_path: Path
+) -> None:
+    _, said = run(unit, tmp_path, ["--memory", "60M", "--", "sh", "-c", PIPELINE], USER)
+    killed = "the kernel killed 1 of its processes: memory limit 60 MB reached at "
+    assert any(line.startswith(f"amptalk: {killed}") for line in said), said
+
+
+@pytest.mark.usefixtures("zram")
+def test_with_compressed_swap_a_pipeline_beyond_its_limit_goes_on(
+    unit: Group, tmp_path: Path
+) -> None:
+    status, said = run(unit, tmp_path, ["--memory", "60M", "--", "sh", "-c", PIPELINE], USER)
+    assert status == 0, said
+    assert not any("killed" in line for line in said)
+    assert "/memory.max 60 MB (read back)" in said[0]
