@@ -74,9 +74,10 @@ def cooperate(
 
     threads = GrantedThreads(acting.cores)
 
-    def granted(limits: Mapping[str, float]) -> None:
+    def granted(limits: Mapping[str, float]) -> bool:
         acting.grant(limits)
-        acting.runner.call("granted threads", lambda: threads.follow(limits), _PATIENCE)
+        call = acting.runner.call("granted threads", lambda: threads.follow(limits), _PATIENCE)
+        return call is not None  # `None` while the last one has not come back
 
     measure = _now if config.scope == "application" else of_sample
     return Synchroniser(book, measure, told, granted)

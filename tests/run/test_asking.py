@@ -182,6 +182,16 @@ def test_nobody_who_listens_is_no_hindrance(pipes: Pipes) -> None:
     assert not pipes.channel.heard
 
 
+def test_an_event_is_heard_after_any_amount_of_nonsense(pipes: Pipes) -> None:
+    for _ in range(40):
+        os.write(pipes.channel._to_events, b"x" * 4096)
+        assert not pipes.reader.current()
+    assert len(pipes.reader._rest) <= 65536
+    os.write(pipes.channel._to_events, b"\n")
+    pipes.channel.ask(Appeal(ASK, "memory", 0.5))
+    assert pipes.reader.current()["memory"].share == 0.5
+
+
 @pytest.mark.parametrize(
     "environment",
     [{}, {"AMPTALK_EVENTS_FD": "0", "AMPTALK_EVENTS_INODE": "1"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amptalk.model.errors import ConfigurationError, NeverFitsError
+from amptalk.model.errors import ConfigurationError, LedgerError, NeverFitsError
 from amptalk.sharing.pressure import Request
 from tests.sharing.worlds import World
 
@@ -148,6 +148,32 @@ def test_minimums_beyond_a_limit_never_fit(world: World) -> None:
     with pytest.raises(NeverFitsError, match=r"500 of memory.*600 of 1000"):
         world.book.register("b", memory_mb=(500, 600))
     world.book.register("b", memory_mb=(400, 600))
+
+
+def test_a_ledger_that_fails_at_the_end_hides_no_error_of_the_block(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_name: str) -> None:
+        raise LedgerError("the disk is gone")
+
+    monkeypatch.setattr(world.book.ledger, "leave", gone)
+    with pytest.raises(KeyError), world.book.register("a", memory_mb=(1, 10)):
+        raise KeyError("the block's own")
+    with pytest.raises(LedgerError), world.book.register("b", memory_mb=(1, 10)):
+        pass
+
+
+def test_a_component_whose_grant_cannot_be_read_is_in_no_ledger(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_name: str) -> None:
+        raise LedgerError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.book, "_rows_of", broken)
+        with pytest.raises(LedgerError):
+            world.book.register("a", memory_mb=(1, 10))
+    world.book.register("a", memory_mb=(1, 10))
 
 
 def test_components_come_and_go_from_many_threads(world: World) -> None:

@@ -29,9 +29,13 @@ class Party:
         self.book = ComponentBook(((MEMORY, LIMIT),), Later(), self.ledger)
         self.faults: list[str] = []
         self.granted: list[Mapping[str, float]] = []
-        self.synchroniser = Synchroniser(
-            self.book, of_sample, self.faults.append, self.granted.append
-        )
+        self.refusals = 0
+        self.synchroniser = Synchroniser(self.book, of_sample, self.faults.append, self._grant)
+
+    def _grant(self, limits: Mapping[str, float]) -> bool:
+        self.granted.append(limits)
+        self.refusals -= 1
+        return self.refusals < 0
 
     def tick(self) -> None:
         row = [math.nan] * len(FIELDS)
@@ -65,6 +69,17 @@ def test_it_begins_with_the_first_component_and_ends_with_stop(party: Party) -> 
     assert part.grant("memory") == 700, "grants stay"
     party.tick()
     assert len(threads()) == 1, "it may be started again"
+
+
+def test_what_may_be_used_is_told_until_it_is_taken(party: Party) -> None:
+    party.refusals = 2
+    party.book.register("part", memory_mb=(100, 700))
+    party.tick()
+    eventually(lambda: len(party.granted) == 3, "told again")
+    assert party.granted == [{"memory": 700.0}] * 3
+    party.ledger.wake()
+    party.synchroniser.stop()
+    assert party.granted[3:] == [{}]
 
 
 @pytest.mark.parametrize(

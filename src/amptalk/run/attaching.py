@@ -31,6 +31,7 @@ from amptalk.run.banner import lines_of
 from amptalk.run.channel import Channel
 from amptalk.run.holding import Holding
 from amptalk.run.jobcontrol import JobControl
+from amptalk.run.mistakes import Mistakes
 from amptalk.run.options import RunOptions
 from amptalk.run.reporting import say
 from amptalk.run.target import (
@@ -163,11 +164,11 @@ class Attach:
 
     def _watch(self, control: JobControl, watching: Watching) -> None:
         due = time.monotonic()
-        process = self._target.process
+        process, mistakes = self._target.process, Mistakes(say)
         while control.last is None:
             now = time.monotonic()
             if now >= due:
-                due = now + watching.tick()
+                due = now + mistakes.caught(watching.tick)
             control.wait(min(_LOOK, due - now))
             with suppress(SensorFault):
                 if start_of(self._roots.proc, process.pid) == process.start:

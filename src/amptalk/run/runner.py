@@ -21,6 +21,7 @@ from amptalk.run.banner import Line, lines_of
 from amptalk.run.channel import Channel
 from amptalk.run.holding import Holding
 from amptalk.run.jobcontrol import JobControl
+from amptalk.run.mistakes import Mistakes
 from amptalk.run.options import BUDGETS, RunOptions
 from amptalk.run.program import Ended, Program, adopt_orphans, find_command
 from amptalk.run.reporting import Reporter, say
@@ -77,6 +78,7 @@ class Run:
         self._watching: Watching | None = None
         self._opening: Thread | None = None
         self._guarding: Guarding | None = None
+        self._mistakes = Mistakes(self.warn)
         self._pace: Pace | None = None
         self._report = Reporter(options, self.roots.proc, self._limits, self._holding)
         self._starts = 0
@@ -232,22 +234,18 @@ class Run:
         return program.ended
 
     def _look(self, now: float, begun: float) -> float:
-        """Run one tick, if sensors are open; seconds until the next.
-
-        No mistake of ours ends the program: it goes on under what holds already.
-        """
+        """Run one tick, if sensors are open; seconds until the next."""
         if not self._opened():
             return _OPENING
-        try:
-            wait = self._open_watching().tick()
-            if self._guarding is None:
-                from amptalk.run.guarding import Guarding
+        wait = self._mistakes.caught(lambda: self._open_watching().tick())
+        return min(wait, self._mistakes.caught(lambda: self._guard(begun).look(now)))
 
-                self._guarding = Guarding(self, begun)
-            return min(wait, self._guarding.look(now))
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            self.warn(f"not watched any more, a mistake in amptalk: {error!r}")
-            return inf
+    def _guard(self, begun: float) -> Guarding:
+        if self._guarding is None:
+            from amptalk.run.guarding import Guarding
+
+            self._guarding = Guarding(self, begun)
+        return self._guarding
 
     def _opened(self) -> bool:
         """Whether sensors are open; a thread opens them, so that an end is never missed."""

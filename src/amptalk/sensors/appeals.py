@@ -47,6 +47,8 @@ class AppealReader:
 
     def _take(self, said: bytes) -> None:
         *lines, self._rest = (self._rest + said).split(b"\n")
+        if len(self._rest) > _MOST:  # no event is as long
+            self._rest = b""
         now = dict(self._now)
         for line in lines:
             try:

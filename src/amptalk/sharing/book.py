@@ -102,7 +102,12 @@ class ComponentBook:
         with self._lock:
             demands = {resource: self._wanted(component, resource) for resource in asks}
             self.ledger.join(Entry(name, asks, demands, float(shrink_seconds)))
-            granted = {row.resource: row.granted for row in self._rows_of(name)}
+            try:
+                granted = {row.resource: row.granted for row in self._rows_of(name)}
+            except LedgerError:
+                with suppress(LedgerError):
+                    self.ledger.leave(name)
+                raise
             for resource, ask in asks.items():
                 holding = Holding(name, BUILT_IN[resource], ask, self._runner, reaction)
                 holding.begin(granted[resource])

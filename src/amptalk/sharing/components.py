@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from amptalk.model.decision import Ask
-from amptalk.model.errors import ConfigurationError
+from amptalk.model.errors import ConfigurationError, LedgerError
 from amptalk.sharing.asks import ARGUMENTS, amount
 from amptalk.sharing.holdings import Holding
 from amptalk.sharing.use import Use
@@ -138,16 +138,20 @@ class Component:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.release()
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            self.release()
+        except LedgerError:
+            if error is None:  # that of the block says more
+                raise
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         from amptalk.sharing.off_loop import off_loop
 
-        await off_loop(self.release)
+        await off_loop(lambda: self.__exit__(kind, error, trace))
 
     def _checked(self, *amounts: float | None) -> dict[str, float]:
         said = {

@@ -33,11 +33,12 @@ class Synchroniser:
         book: ComponentBook,
         measure: Callable[[str, Sample], float],
         told: Callable[[str], object],
-        granted: Callable[[Mapping[str, float]], object],
+        granted: Callable[[Mapping[str, float]], bool],
     ) -> None:
         """`measure` reads the use of a resource now; `told` hears once of each fault.
 
-        `granted` is called with what this process may use, by resource, when that has changed.
+        `granted` is called with what this process may use, by resource, when that has changed,
+        until it returns true.
         """
         self.book = book
         self._measure = measure
@@ -46,7 +47,6 @@ class Synchroniser:
         self._limits = book.limits
         self._sample: Sample | None = None
         self._thread: threading.Thread | None = None
-        self._running = False
         self.fault = ""
         """Why the ledger cannot be followed; empty while it can."""
         book.follow = self.follow
@@ -55,14 +55,12 @@ class Synchroniser:
         """Take the newest sample; the first one starts the thread."""
         self._sample = sample
         if self._thread is None:
-            self._running = True
             self._thread = threading.Thread(target=self._run, name="amptalk-sharing", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """End the thread; grants stay as they are."""
         thread, self._thread = self._thread, None
-        self._running = False
         if thread is not None:
             self.book.ledger.wake()
             thread.join(2.0 * IDLE_SECONDS)
@@ -71,7 +69,6 @@ class Synchroniser:
     def forget(self) -> None:
         """Become inert in a fork's child."""
         self._thread = None
-        self._running = False
         self.book.follow = lambda _sample: None
         self.book.freeze()
 
@@ -79,7 +76,7 @@ class Synchroniser:
         ledger = self.book.ledger
         calm = POLL_SECONDS if ledger.shared else IDLE_SECONDS
         unsettled = 0
-        while self._running:
+        while self._thread is threading.current_thread():  # another one may have begun since
             pause = calm
             try:
                 unsettled = 0 if self.book.sync(time.monotonic(), self._used) else unsettled + 1
@@ -98,9 +95,8 @@ class Synchroniser:
             ledger.wait(pause)
 
     def _tell(self, limits: Mapping[str, float]) -> None:
-        if limits is not self._limits:
+        if limits is not self._limits and self._granted(limits):
             self._limits = limits
-            self._granted(limits)
 
     def _used(self, resource: str) -> float:
         sample = self._sample

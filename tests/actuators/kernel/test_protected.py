@@ -51,7 +51,7 @@ def test_all_of_a_name_are_spared_and_nobody_else(
 
 
 def test_those_that_come_later_are_spared_too_and_ended_ones_forgotten(
-    machine: Machine, protected: Protected, sshd: int
+    machine: Machine, protected: Protected, sshd: int, folder: JournalFolder
 ) -> None:
     protected.add("sshd")
     protected.order()
@@ -59,6 +59,7 @@ def test_those_that_come_later_are_spared_too_and_ended_ones_forgotten(
     later = named(machine, 73, "sshd")
     protected.order()
     assert score(machine, later) == SCORE
+    assert len(folder.names()) == 1, "also in the journal"
 
 
 def test_a_name_is_told_by_what_the_kernel_keeps_of_it(

@@ -65,13 +65,16 @@ def test_a_new_child_changes_the_order(machine: Machine, children: Children) -> 
     assert score(machine, LAST) != before
 
 
-def test_one_that_has_ended_is_forgotten(machine: Machine, children: Children) -> None:
+def test_one_that_has_ended_is_forgotten(
+    machine: Machine, children: Children, folder: JournalFolder
+) -> None:
     children.order()
     machine.end(FIRST)
     machine.process(FIRST, 9000)
     assert [child.pid for child in children.living()] == [LAST]
     children.order()
     assert score(machine, FIRST) == 0, "another process with the same pid"
+    assert len(folder.names()) == 1, "also in the journal"
 
 
 def test_one_that_is_refused_hinders_no_other(machine: Machine, children: Children) -> None:

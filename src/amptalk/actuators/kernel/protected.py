@@ -92,8 +92,9 @@ class Protected:
             return
         living, refused = self.living(), []
         with self._lock:
-            for gone in self._held.keys() - set(living):
-                del self._held[gone]
+            gone = [self._held.pop(one) for one in self._held.keys() - set(living)]
+        for value in gone:
+            value.forget()
         for one in living:
             if one in self._held:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from amptalk.actuators.journal.changes import VALUE, Change, Entry
@@ -110,6 +111,11 @@ class HeldValue:
         self.text = None
         if why:
             raise ActionError(why)
+
+    def forget(self) -> None:
+        """The process has ended and its file with it; what is in the journal goes, too."""
+        with suppress(ActionError):
+            self.release()
 
     def _put_back(self) -> str:
         if self._entry is None:

@@ -74,6 +74,8 @@ class Children:
         self._lock = threading.Lock()
         self._declared: dict[int, Child] = {}
         self._held: dict[int, HeldValue] = {}
+        self._gone: list[HeldValue] = []
+        """Of children that have ended."""
         self._hold: Hold | None = None
 
     def declare(self, process: Any, *, priority: int = 0, may_end: bool = False) -> Child:
@@ -118,7 +120,9 @@ class Children:
             if ended:
                 with self._lock:
                     self._declared.pop(child.pid, None)
-                    self._held.pop(child.pid, None)
+                    held = self._held.pop(child.pid, None)
+                    if held is not None:
+                        self._gone.append(held)
             elif not self._spared(child.pid):
                 found.append(child)
         return found
@@ -136,11 +140,16 @@ class Children:
         with self._lock:
             self._hold = None
             self._held.clear()
+            self._gone.clear()
 
     def order(self) -> None:
         """Bring all scores up to date; from an action thread. Raises `ActionError`."""
         hold = self._hold
         living = self.living()
+        with self._lock:
+            gone, self._gone = self._gone, []
+        for ended in gone:
+            ended.forget()
         if hold is None or not living:
             return
         base = self._base()
