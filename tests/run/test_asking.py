@@ -298,6 +298,12 @@ def test_a_signal_is_sent_where_one_is_named(journal: Path) -> None:
     assert done.out == "heard\n"
 
 
+def test_a_signal_is_told_by_its_name() -> None:
+    channel = Channel("/proc", 10, memory=False)
+    assert channel.text("memory").endswith("and signal SIGUSR1")
+    channel.close()
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "run"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import termios
 import time
 from array import array
@@ -74,7 +75,7 @@ class Channel:
         ways = [f"${_WATCH}"] if resource == "memory" and self._pressure >= 0 else []
         ways.append(f"descriptor {self._events} (${DESCRIPTOR})")
         if self._signal is not None:
-            ways.append(f"signal {self._signal}")
+            ways.append(f"signal {signal.Signals(self._signal).name}")
         return " and ".join(ways)
 
     def serve(self, program: Program) -> None:
