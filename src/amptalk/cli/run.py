@@ -40,6 +40,13 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(help_text())
         return 0
     gc.disable()  # until the program runs: looking for garbage would only make it wait
+    try:
+        return _run(arguments)
+    finally:
+        gc.enable()
+
+
+def _run(arguments: Sequence[str]) -> int:
     from amptalk.run.jobcontrol import JobControl, leave_like
     from amptalk.run.options import options_of
     from amptalk.run.program import CommandError

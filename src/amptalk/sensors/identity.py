@@ -59,7 +59,9 @@ def wait_for_end(pid: int) -> None:
     except (OSError, AttributeError) as error:
         raise SensorFault(f"the end of process {pid} cannot be waited for: {error}") from None
     try:
-        select.select([fd], [], [])
+        ended = select.poll()  # no limit on the number, as `select` has
+        ended.register(fd, select.POLLIN)
+        ended.poll()
     finally:
         os.close(fd)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,9 @@ def devices(machine: Machine) -> Machine:
 
 
 @pytest.fixture
-def hold(machine: Machine, tmp_path: Path) -> Hold:
+def hold(machine: Machine, tmp_path: Path) -> Iterator[Hold]:
     folder = JournalFolder(str(tmp_path / "run"), create=True)
     journal = Journal(folder, identity_of(machine.roots.proc, PID))
     groups = OwnGroups(machine.roots, journal, lambda: [PID])
-    return Hold(machine.roots, journal, groups, lambda: [PID], ((POWER, 50.0),), lambda: 4.0)
+    yield Hold(machine.roots, journal, groups, lambda: [PID], ((POWER, 50.0),), lambda: 4.0)
+    folder.close()

@@ -1,5 +1,6 @@
 """The made-up kernel and a journal on it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ __all__ = ["folder", "machine"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> JournalFolder:
+def folder(tmp_path: Path) -> Iterator[JournalFolder]:
     """A new folder of a journal."""
-    return JournalFolder(str(tmp_path / "run"), create=True)
+    made = JournalFolder(str(tmp_path / "run"), create=True)
+    yield made
+    made.close()

@@ -1,5 +1,6 @@
 """The made-up kernel, and what actuators work with on it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ __all__ = ["folder", "hold", "machine"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> JournalFolder:
-    return JournalFolder(str(tmp_path / "run"), create=True)
+def folder(tmp_path: Path) -> Iterator[JournalFolder]:
+    made = JournalFolder(str(tmp_path / "run"), create=True)
+    yield made
+    made.close()
 
 
 @pytest.fixture
