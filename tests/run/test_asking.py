@@ -299,9 +299,10 @@ def test_a_signal_is_sent_where_one_is_named(journal: Path) -> None:
     assert done.out == "heard\n"
 
 
-def test_a_signal_is_told_by_its_name() -> None:
-    channel = Channel("/proc", 10, memory=False)
-    assert channel.text("memory").endswith("and signal SIGUSR1")
+@pytest.mark.parametrize(("number", "name"), [(10, "signal SIGUSR1"), (40, "signal 40")])
+def test_a_signal_is_told_by_its_name_where_it_has_one(number: int, name: str) -> None:
+    channel = Channel("/proc", number, memory=False)
+    assert channel.text("memory").endswith(f"and {name}")
     channel.close()
 
 

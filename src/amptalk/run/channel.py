@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import termios
 import time
 from array import array
@@ -23,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from amptalk.model.appeal import ASK, CLEAR, DESCRIPTOR, INODE, SHARE, Appeal, line_of
-from amptalk.run.program import Program
+from amptalk.run.program import Program, signal_name
 
 if TYPE_CHECKING:
     from amptalk.model.decision import Decision
@@ -75,7 +74,7 @@ class Channel:
         ways = [f"${_WATCH}"] if resource == "memory" and self._pressure >= 0 else []
         ways.append(f"descriptor {self._events} (${DESCRIPTOR})")
         if self._signal is not None:
-            ways.append(f"signal {signal.Signals(self._signal).name}")
+            ways.append(f"signal {signal_name(self._signal).removeprefix('signal ')}")
         return " and ".join(ways)
 
     def serve(self, program: Program) -> None:

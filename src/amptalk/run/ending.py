@@ -13,7 +13,7 @@ from math import isnan, nan
 from typing import NamedTuple
 
 from amptalk.run.jobcontrol import Sent
-from amptalk.run.program import Ended
+from amptalk.run.program import Ended, signal_name
 
 _EXPLAINED = frozenset({128 + signal.SIGKILL, 128 + signal.SIGTERM})
 
@@ -104,6 +104,5 @@ def _clock(evidence: Evidence) -> str:
 
 
 def _name(ended: Ended) -> str:
-    number = ended.shell_status - 128
-    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    name = signal_name(ended.shell_status - 128)
     return name if ended.killed else f"{name} of a process that it waited for"

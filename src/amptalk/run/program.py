@@ -35,6 +35,11 @@ _LOOKED_AT = 80
 """Bytes of a file by which a script is told from a program of another machine."""
 
 
+def signal_name(number: int) -> str:
+    """A signal for people: SIGUSR1, or its number where it has no name of its own."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+
+
 class CommandError(AmptalkError):
     """A command cannot be started; `status` is what a shell would exit with."""
 
