@@ -20,6 +20,7 @@ from amptalk.simulation.plants import (
     Components,
     GpuPower,
     Memory,
+    PacedJobs,
     Queue,
     SharedCooler,
     Thermal,
@@ -33,6 +34,7 @@ SINGLE: dict[str, Callable[[float], Any]] = {
     "memory": Memory,
     "bursty": Bursty,
     "queue": Queue,
+    "jobs": PacedJobs,
     "components": Components,
     "recorded": lambda period: BesideRecorded(WATTS, limit=60.0, amount=40.0, period=period),
 }
@@ -162,6 +164,18 @@ def test_a_burst_asks_for_more_than_is_allowed_and_idle_work_for_less() -> None:
     work, demand = result.series.work, result.series.demand
     assert set(demand) == {0.25, 1.0}
     assert all(w == min(0.5, d) for w, d in zip(work, demand, strict=True))
+
+
+def test_jobs_use_what_their_rests_leave_them() -> None:
+    def used(share: float, workers: int) -> float:
+        return fmean(at(PacedJobs(workers=workers), share, steps=400).after(10.0).series.level)
+
+    assert used(1.0, workers=8) == pytest.approx(100.0, abs=1.0), "more than the cores can do"
+    alone = used(1.0, workers=1)
+    assert alone == pytest.approx(0.5 * 100.0 * 0.2 / 0.3, rel=0.1), "busy 0.2 of 0.3 s on one core"
+    assert used(0.5, workers=1) == pytest.approx(0.5 * alone, rel=0.1)
+    short = at(PacedJobs(0.1, workers=1), 0.5).series.measured
+    assert {0.0, 50.0} <= set(map(round, short)), "all or nothing of a core"
 
 
 @pytest.mark.parametrize("name", ["GPU power", "queue", "recorded"])

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from amptalk.model.decision import Allocation, Expectation
 from amptalk.model.level import LimitState, as_measured
+from amptalk.model.resource import Resource
 from amptalk.strategies.controllers.contract import Controller, log_of
 from amptalk.strategies.controllers.either import EitherController
 from amptalk.strategies.controllers.fast import FastController
+from amptalk.strategies.controllers.use import UseController
 
 _LEAST_LEFT = 0.05
 """Part of a limit that is left to what runs, whatever is known to come."""
@@ -44,14 +46,20 @@ class Known(NamedTuple):
 NOTHING = Known()
 
 
+def controller_for(resource: Resource) -> Controller:
+    """A new controller of the kind that suits a resource."""
+    if resource.kind != "rate":
+        return EitherController()
+    return UseController() if resource.unit == "%" else FastController()
+
+
 class LimitControl:
     """Turns the states of one limit into allocations."""
 
     __slots__ = ("_allocation", "_known", "_limit", "_told", "_topic", "controller")
 
     def __init__(self, state: LimitState) -> None:
-        rate = state.resource.kind == "rate"
-        self.controller: Controller = FastController() if rate else EitherController()
+        self.controller = controller_for(state.resource)
         self._limit = state.limit
         self._known = NOTHING
         self._allocation: Allocation | None = None

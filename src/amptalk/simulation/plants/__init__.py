@@ -11,6 +11,7 @@ from amptalk.simulation.plants.components import Components
 from amptalk.simulation.plants.faults import DeadTime, DropOut, Firmware, Late, Stuck
 from amptalk.simulation.plants.gpu_power import GpuPower
 from amptalk.simulation.plants.memory import Memory
+from amptalk.simulation.plants.paced_jobs import PacedJobs
 from amptalk.simulation.plants.queue import Queue
 from amptalk.simulation.plants.shared_cooler import SharedCooler
 from amptalk.simulation.plants.thermal import Thermal
@@ -25,6 +26,7 @@ __all__ = [
     "GpuPower",
     "Late",
     "Memory",
+    "PacedJobs",
     "Queue",
     "SharedCooler",
     "Stuck",

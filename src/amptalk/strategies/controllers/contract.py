@@ -1,6 +1,6 @@
 """What every controller has: a share, a guard band that learns, and what it does while blind.
 
-How a share follows from values is in `fast` and `slow`.
+How a share follows from values is in `fast`, `use` and `slow`.
 """
 
 from __future__ import annotations

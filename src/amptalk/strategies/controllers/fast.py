@@ -1,4 +1,4 @@
-"""Control of what answers within seconds: processor, power, GPU, latency.
+"""Control of what answers within seconds: power, latency, and by `use` processor and GPU.
 
 Cut at once to where the limit holds, raise in steps that are checked (`raising`). What the
 readings mean is in `observer`, how they answer to own moves in `responses`.
