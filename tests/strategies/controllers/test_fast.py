@@ -6,29 +6,9 @@ import math
 from statistics import fmean
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from amptalk.model.decision import MINIMUM_SHARE
 from amptalk.strategies.controllers.fast import FastController
 from tests.strategies.controllers.loops import Loop
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 1e6), st.floats(0.0, 1.0)), max_size=80
-    )
-)
-def test_whatever_is_measured_the_share_is_in_range(
-    ticks: list[tuple[float, float, float]],
-) -> None:
-    controller, now = FastController(), 0.0
-    for elapsed, ratio, most in ticks:
-        now += elapsed
-        share = controller.take(now, ratio, max(MINIMUM_SHARE, most))
-        assert MINIMUM_SHARE <= share <= 1.0
-        assert math.isfinite(controller.guard)
 
 
 @pytest.mark.parametrize("elasticity", [0.5, 1.0, 2.0])
