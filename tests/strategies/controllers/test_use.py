@@ -14,6 +14,7 @@ from amptalk.strategies.controllers.fast import FastController
 from amptalk.strategies.controllers.use import UseController
 
 ratios = st.floats(0.0, 1.7)
+few, many = st.floats(0.0, 0.4), st.floats(1.0, 1.7)
 
 
 @given(st.lists(st.tuples(st.floats(1.0, 5.0), ratios), max_size=60))
@@ -26,8 +27,10 @@ def test_readings_a_second_apart_or_more_are_taken_as_they_are(
         assert use.take(now, ratio) == pytest.approx(fast.take(now, ratio))
 
 
-@given(st.lists(st.lists(ratios, min_size=4, max_size=4), min_size=1, max_size=40))
-def test_four_readings_a_second_count_as_their_mean(seconds: list[list[float]]) -> None:
+@given(st.lists(st.tuples(few, many, few, many), min_size=1, max_size=40))
+def test_four_restless_readings_a_second_count_as_their_mean(
+    seconds: list[tuple[float, float, float, float]],
+) -> None:
     use, fast = UseController(), FastController()
     use.take(0.0, 1.0)
     fast.take(0.0, 1.0)
@@ -45,6 +48,13 @@ def beginning() -> tuple[UseController, FastController]:
         controller.take(0.0, 0.5)
         controller.take(1.0, 0.5)
     return use, fast
+
+
+def test_smooth_use_is_answered_reading_by_reading_once_it_is_known_to_be_smooth() -> None:
+    use = UseController()
+    shares = [use.take(0.1 * number, ratio) for number, ratio in enumerate([0.7] * 200 + [1.6])]
+    assert shares[-2] == 1.0
+    assert shares[-1] < 0.8, "after a tenth of a second"
 
 
 def test_a_reading_counts_by_the_time_that_it_stands_for() -> None:

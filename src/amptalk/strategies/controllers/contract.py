@@ -12,7 +12,8 @@ from amptalk.model.decision import MINIMUM_SHARE
 
 LEAST = math.log(MINIMUM_SHARE)
 """Log of the smallest share."""
-_LOWEST_RATIO, _HIGHEST_RATIO = 0.05, 20.0
+_LOWEST_RATIO, HIGHEST_RATIO = 0.05, 20.0
+"""Parts of a limit that a controller reckons with."""
 _BLIND_HOLD = 4.0
 _BLIND_DECAY = 0.02
 """After holding for some seconds, a share that cannot be judged falls by this a second …"""
@@ -43,7 +44,7 @@ def followed_spread(spread: float, error: float, step: float) -> float:
 
 def log_of(ratio: float) -> float:
     """Log of level / limit, within what a controller reckons with."""
-    return math.log(min(_HIGHEST_RATIO, max(_LOWEST_RATIO, ratio)))
+    return math.log(min(HIGHEST_RATIO, max(_LOWEST_RATIO, ratio)))
 
 
 class Controller(ABC):

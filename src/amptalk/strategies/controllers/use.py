@@ -3,38 +3,52 @@
 Read over less than a second, use tells which of a few jobs happened to run and which rested, and
 no model of the load fits that: each job that starts looked like more load and was cut for, until
 next to nothing ran. So readings that come faster are taken together, by the time that each stands
-for. Slower ones go on as they are.
+for, unless they hardly differ from one to the next: many small jobs are a smooth load. Slower ones
+go on as they are.
 """
 
 from __future__ import annotations
 
 import math
 
+from amptalk.strategies.controllers.contract import HIGHEST_RATIO
 from amptalk.strategies.controllers.fast import FastController
 
 _TOGETHER = 1.0
 """Seconds that what is decided on stands for at least, to the nearest reading."""
+_RESTLESS, _AT_FIRST = 0.1, 0.3
+"""Difference from reading to reading (part of the limit) from which they are; taken for granted."""
+_MEMORY = 10.0
+"""Seconds in which differences are forgotten to a third."""
 
 
 class UseController(FastController):
-    """A `FastController` that decides once a second at most."""
+    """A `FastController` that decides once a second at most where readings are restless."""
 
     def __init__(self) -> None:
         super().__init__()
         self._read_at = math.nan
         """When the last reading came."""
+        self._read = math.nan
+        self._differing = _AT_FIRST
+        """Mean difference from reading to reading."""
         self._used = self._seconds = 0.0
         """Ratio times seconds of the readings since the last decision, and their seconds."""
 
     def take(self, now: float, ratio: float, most: float = 1.0) -> float:
         """Take a reading as the base does; the share changes once enough have come together."""
-        seconds = now - self._read_at
-        self._read_at = now
+        ratio = min(HIGHEST_RATIO, ratio)
+        seconds, before = now - self._read_at, self._read
+        self._read_at, self._read = now, ratio
         if not self.measured:
             return super().take(now, ratio, most)
+        if seconds <= 0.0:
+            return self.share
+        weight = 1.0 - math.exp(-seconds / _MEMORY)
+        self._differing += weight * (abs(ratio - before) - self._differing)
         self._used += ratio * seconds
         self._seconds += seconds
-        if self._seconds + 0.5 * seconds < _TOGETHER:
+        if self._differing > _RESTLESS and self._seconds + 0.5 * seconds < _TOGETHER:
             return self.share
         ratio = self._used / self._seconds
         self._used = self._seconds = 0.0
@@ -44,3 +58,4 @@ class UseController(FastController):
         """Levels are told on another scale from now on, `by` (log) above that until now."""
         super().shift(by)
         self._used *= math.exp(by)
+        self._read *= math.exp(by)
