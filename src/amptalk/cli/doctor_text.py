@@ -114,11 +114,17 @@ def _sensors(rows: Iterable[Diagnosis], sample: Sample) -> list[str]:
             lines += _missing(names, last)
             names, last = [report.name], one
             continue
-        cost = f", {report.cost_us:.0f} µs" if report.cost_us >= 1 else ""
         lines += _row(report.name, report.value)
-        lines += _row("", f"{_origin(one, sample)}{report.source}{cost}")
+        lines += _row("", f"{_origin(one, sample)}{report.source}{_cost(report.cost_us)}")
         lines += _findings(one.findings)
     return lines + _missing(names, last)
+
+
+def _cost(microseconds: float) -> str:
+    """Words for what reading a sensor takes; none where it was not measured."""
+    if microseconds <= 0.0:
+        return ""
+    return f", {microseconds:.0f} µs" if microseconds >= 1.0 else ", under 1 µs"
 
 
 def _origin(one: Diagnosis, sample: Sample) -> str:
