@@ -46,7 +46,7 @@ class Known(NamedTuple):
 NOTHING = Known()
 
 
-def controller_for(resource: Resource) -> Controller:
+def _controller_for(resource: Resource) -> Controller:
     """A new controller of the kind that suits a resource."""
     if resource.kind != "rate":
         return EitherController()
@@ -59,7 +59,7 @@ class LimitControl:
     __slots__ = ("_allocation", "_known", "_limit", "_told", "_topic", "controller")
 
     def __init__(self, state: LimitState) -> None:
-        self.controller = controller_for(state.resource)
+        self.controller = _controller_for(state.resource)
         self._limit = state.limit
         self._known = NOTHING
         self._allocation: Allocation | None = None

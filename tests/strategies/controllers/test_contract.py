@@ -21,7 +21,8 @@ from amptalk.strategies.controllers.use import UseController
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 1e6), st.floats(0.0, 1.0)), max_size=80
+        st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 1e6), st.just(1.0) | st.floats(0.0, 1.0)),
+        max_size=80,
     )
 )
 def test_whatever_is_measured_the_share_is_in_range(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from itertools import islice
 
 from amptalk.actuators.admission_queue import AdmissionQueue
 from amptalk.actuators.admission_request import Request
@@ -112,7 +113,7 @@ class PacedJobs(SeededPlant):
 
     def _mean(self, ticks: int) -> float:
         """Percent used in the last ticks."""
-        used = list(self._used)[-ticks:]
+        used = list(islice(reversed(self._used), ticks))
         return sum(used) / len(used) if used else 0.0
 
     def _sense(self, level: float) -> float:  # noqa: ARG002 - of the base: use is counted

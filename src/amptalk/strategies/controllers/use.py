@@ -17,7 +17,8 @@ from amptalk.strategies.controllers.fast import FastController
 _TOGETHER = 1.0
 """Seconds that what is decided on stands for at least, to the nearest reading."""
 _RESTLESS, _AT_FIRST = 0.1, 0.3
-"""Difference from reading to reading (part of the limit) from which they are; taken for granted."""
+"""Mean difference from reading to reading (parts of the limit) from which readings are restless,
+and what it is taken for until it is known."""
 _MEMORY = 10.0
 """Seconds in which differences are forgotten to a third."""
 
@@ -32,8 +33,8 @@ class UseController(FastController):
         self._read = math.nan
         self._differing = _AT_FIRST
         """Mean difference from reading to reading."""
-        self._used = self._seconds = 0.0
-        """Ratio times seconds of the readings since the last decision, and their seconds."""
+        self._used = 0.0
+        """Ratio times seconds of the readings since the last decision."""
 
     def take(self, now: float, ratio: float, most: float = 1.0) -> float:
         """Take a reading as the base does; the share changes once enough have come together."""
@@ -47,11 +48,11 @@ class UseController(FastController):
         weight = 1.0 - math.exp(-seconds / _MEMORY)
         self._differing += weight * (abs(ratio - before) - self._differing)
         self._used += ratio * seconds
-        self._seconds += seconds
-        if self._differing > _RESTLESS and self._seconds + 0.5 * seconds < _TOGETHER:
+        together = now - self._last
+        if self._differing > _RESTLESS and together + 0.5 * seconds < _TOGETHER:
             return self.share
-        ratio = self._used / self._seconds
-        self._used = self._seconds = 0.0
+        ratio = self._used / together
+        self._used = 0.0
         return super().take(now, ratio, most)
 
     def shift(self, by: float) -> None:
