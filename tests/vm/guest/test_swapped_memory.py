@@ -11,7 +11,7 @@ from amptalk.model.sample import Sample
 from tests.helpers import eventually
 from tests.vm.guest.groups import Workers
 from tests.vm.guest.looking import MEDIUM, looking
-from tests.vm.guest.test_swap import MB, disk, swap_used_mb, zram  # noqa: F401 - fixtures
+from tests.vm.guest.test_swap import MB, disk, zram  # noqa: F401 - fixtures
 
 HELD_MB = 80
 _PATIENCE = 120.0
@@ -29,7 +29,9 @@ def swapped(workers: Workers, name: str) -> Sample:
     group = workers.group(name)
     group.set("memory.high", 40 * MB)
     pid = workers.start(hold, group)
-    eventually(lambda: swap_used_mb() > 30, "30 MB are swapped", _PATIENCE)
+    eventually(
+        lambda: group.number("memory.swap.current") > 30 * MB, "30 MB of it are swapped", _PATIENCE
+    )
     with looking("application", pid) as look:
         look.after(MEDIUM)
         return look.after(MEDIUM)
