@@ -39,7 +39,7 @@ while True:
 """
 FIRST = """
 import select
-kept = bytearray(40 << 20)
+kept = bytearray(22 << 20)
 print("held", flush=True)
 gone = select.poll()
 gone.register(1, 0)
@@ -48,9 +48,12 @@ gone.poll(30000)
 """Holds its memory until nobody reads what it writes."""
 SECOND = """
 heard = input()
-kept = bytearray(40 << 20)
+kept = bytearray(52 << 20)
 print("both", heard)
 """
+"""Holds its own once the other does, and is the larger one by then when both are too much: so the
+kernel takes the one that asks. It takes the other, too, when that asks again before the memory of
+the first is free."""
 BURNS = """
 import os, sys, time
 for _ in range(int(sys.argv[1]) - 1):

@@ -85,7 +85,7 @@ def test_a_group_that_others_live_in_cannot_be_divided_and_that_is_told(
 
 
 PIPELINE = f"{PYTHON} -c '{FIRST}' | {PYTHON} -c '{SECOND}' | grep -q 'both held'"
-"""Holds 40 MB twice, both at once."""
+"""Holds 22 and 52 MB at once."""
 
 
 def test_a_pipeline_beyond_its_limit_loses_a_part_and_that_is_told(
