@@ -35,9 +35,6 @@ class Model(Protocol):
     def run(self, sizes: Sequence[float]) -> None:
         """Answer a batch."""
 
-    def seconds(self, total: float) -> float:
-        """How long a batch of such sizes takes, roughly: for the drop of hopeless requests."""
-
 
 class ArrayModel:
     """Arrays for weights and working memory, small matmuls, and a sleep."""
@@ -69,17 +66,12 @@ class ArrayModel:
             work[0] = (self._matrix @ self._matrix)[0, 0] > 0
         time.sleep(BATCH_SECONDS + UNIT_SECONDS * sum(sizes))
 
-    def seconds(self, total: float) -> float:
-        """As `run` takes."""
-        return BATCH_SECONDS + UNIT_SECONDS * total
-
 
 class TextModel:
     """The recogniser of rapidocr-onnxruntime on one thread: reads lines of text."""
 
     def __init__(self) -> None:
         self._reader: Any = None
-        self._seconds = 0.3
 
     def load(self, wanted: Callable[[], bool]) -> bool:
         """Load it, and read one line to set it up."""
@@ -99,14 +91,7 @@ class TextModel:
 
     def run(self, sizes: Sequence[float]) -> None:
         """Read a line for each request, the longer the larger it is."""
-        begun = time.monotonic()
         self._reader.text_rec([_line(size) for size in sizes])
-        each = (time.monotonic() - begun) / sum(sizes)
-        self._seconds += 0.2 * (each - self._seconds)
-
-    def seconds(self, total: float) -> float:
-        """As seen so far."""
-        return self._seconds * total
 
 
 def touched(megabytes: float) -> Any:

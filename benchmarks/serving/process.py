@@ -105,6 +105,8 @@ class Service:
         self._second_lock = threading.Lock()
         self._refused_until = 0.0
         self.queues = {FIRST: Queue(), SECOND: Queue()}
+        self._lasted = dict.fromkeys(self.queues, 0.0)
+        """Seconds that the last batch took, its wait for room included."""
         levers = Levers(self._kept.clear, self.unload_second, self._allow_second, self.close)
         settings = config["control"]
         self._control: Control = (
@@ -169,14 +171,15 @@ class Service:
             self._serve_batch(queue, name, model, min(waiting, largest))
 
     def _serve_batch(self, queue: Queue, name: str, model: Model, most: int) -> None:
+        began = time.monotonic()
+        for asked in queue.drop_hopeless(self._lasted[name]):
+            self.say(f"drop {asked.number}")
         sizes = queue.sizes(most)
+        if not sizes:
+            self._lasted[name] = 0.0
+            return
         with self._control.batch(name, sizes) as room:
-            total = min(room.total, math.fsum(sizes[: room.most]))
-            for asked in queue.drop_hopeless(model.seconds(total)):
-                self.say(f"drop {asked.number}")
             batch = queue.take(room)
-            if not batch:
-                return
             if name == SECOND:
                 with self._second_lock:
                     if not self._second_loaded:  # it had to go meanwhile
@@ -186,6 +189,7 @@ class Service:
                     model.run([asked.size for asked in batch])
             else:
                 model.run([asked.size for asked in batch])
+        self._lasted[name] = time.monotonic() - began
         for asked in batch:
             self.say(f"done {asked.number}")
             if self._left_behind:

@@ -246,6 +246,37 @@ def flexible(made: AdmissionQueue, *, known: bool = True) -> Request:
     return request
 
 
+def test_committed_is_the_least_of_each_job_that_runs_or_ran_just_now() -> None:
+    made = queue(memory=300)
+    assert math.isnan(made.committed("memory", 0.0))
+    first = flexible(made)
+    made.begun(first, own(300))
+    assert made.committed("memory", 0.1) == 300 + 100
+    made.leave(first, 0.2, own(300))
+    assert made.committed("memory", 0.3) == 300 + 100  # the next batch follows
+    second = Request("batch", {"memory": 150.0}, frozenset({"memory"}), 1.5)  # all that waits
+    made.enter(second)
+    made.advance(0.3)
+    assert made.committed("memory", 0.4) == 300 + 150
+    made.leave(second, 0.5)
+    assert math.isnan(made.committed("memory", 60.0))
+
+
+def test_of_several_readings_about_a_measurement_the_one_that_leaves_the_rest_as_it_was() -> None:
+    """100 MB are not of the application; a job of 500 MB ended while it was measured."""
+    made = queue(memory=200)
+    first = ask(made, memory=500)
+    made.begun(first, own(100))
+    made.update(judged({"memory": 700}), 1.0, read(600, 600, 600))
+    made.leave(first, 0.1, own(100, climbed=500))
+    made.update(judged({"memory": 700}), 1.0, read(100, 600, 100))
+    assert running(ask(made, 0.2, memory=800)) == [True]
+
+
+def read(amount: float, *sampled: float) -> dict[str, Held]:
+    return {"memory": Held(amount, 500.0, sampled)}
+
+
 @pytest.mark.parametrize(("used", "size"), [(100, 4), (569, 4), (571, 3), (771, 1), (950, 1)])
 def test_flexible_work_takes_the_largest_size_that_fits_and_leaves_some_free(
     used: float, size: float

@@ -34,11 +34,14 @@ class Server:
     def memory(self) -> float:
         return self.resident + self.working
 
-    def tick(self) -> None:
+    def tick(self, working: float | None = None) -> None:
+        """Measure and act; with `working` the work takes so much more by the time of acting."""
         now = self.clock.advance(0.1)
         level = Level.CRITICAL if self.memory > 0.85 * LIMIT else Level.NORMAL
         limits = (state(self.memory, level, limit=LIMIT),)
         seen = sample(now, memory_used_mb=self.memory)
+        if working is not None:
+            self.working = working
         self.actuation.announced(seen)
         self.actuation.carry_out(seen, limits, decision(memory=1.0))
 
@@ -108,3 +111,58 @@ def test_work_that_wanted_no_more_calls_for_nothing(server: Server) -> None:
     server.tick()
     assert called == []
     assert server.actuation.admission.room.shrunk("memory").share == 0.0
+
+
+def test_a_batch_that_ends_while_it_is_measured_is_not_taken_for_what_is_there_to_stay(
+    server: Server,
+) -> None:
+    server.resident = 400.0
+    server.tick()
+    with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+        server.working = EACH * admitted.size
+        server.tick()
+        seen = sample(server.clock.advance(0.1), memory_used_mb=server.memory)
+        server.clock.advance(0.001)
+        server.working = 0.0
+    server.actuation.announced(seen)
+    server.actuation.carry_out(seen, (state(800.0, limit=LIMIT),), decision(memory=1.0))
+    with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+        assert admitted.size == 8
+
+
+def test_what_a_batch_takes_while_it_is_measured_is_there_when_the_next_one_asks(
+    server: Server,
+) -> None:
+    server.resident = 720.0
+    server.tick()
+    with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+        server.tick(working=EACH * admitted.size)  # 720 MB were measured, 920 are read right after
+        server.working = 0.0
+    with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+        assert admitted.size == 4
+
+
+def test_between_two_batches_there_is_no_need_for_what_is_dearer_than_small_ones(
+    server: Server,
+) -> None:
+    called: list[str] = []
+    server.actuation.ladder.hook(
+        "model", lambda: called.append("model"), level=Level.CRITICAL, cost=1.0, expected=400.0
+    )
+    server.resident = 720.0
+
+    def settled() -> bool:
+        """Serve a batch that ends while it is measured; true once what was begun is over."""
+        with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+            server.working = EACH * admitted.size
+            server.tick()
+            seen = sample(server.clock.advance(0.1), memory_used_mb=server.memory)
+            critical = state(server.memory, Level.CRITICAL, limit=LIMIT)
+            server.working = 0.0
+        server.actuation.announced(seen)
+        server.actuation.carry_out(seen, (critical,), decision(memory=1.0))
+        return not server.actuation.runner.busy
+
+    for _ in range(5):  # the trim, which loses nothing, is tried first
+        eventually(settled, "the steps were measured")
+    assert called == []

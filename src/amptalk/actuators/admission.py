@@ -74,9 +74,9 @@ class AdmissionGate:
         self._on_refuse = on_refuse
         self._enabled = enabled
         self._on_admit = on_admit
-        self.room = WaitingRoom(clock, limits)
-        """Who waits and runs; tells what is committed, and how far work had to shrink."""
         self._jobs = Jobs(clock) if jobs is None else jobs
+        self.room = WaitingRoom(clock, limits, self._jobs.held)
+        """Who waits and runs; tells what is committed, and how far work had to shrink."""
         self._holders: dict[object, Request] = {}
         self._frozen = False
         self._warned = False
@@ -168,7 +168,7 @@ class AdmissionGate:
     def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
         """Take a tick's limits and decision, and let in whoever fits now."""
         if not self._frozen:
-            self.room.update(limits, decision, self._jobs.held())
+            self.room.update(limits, decision)
 
     def release(self) -> None:
         """Nothing measures any more: hold only the amounts against the limits."""
@@ -227,7 +227,7 @@ class AdmissionGate:
         if request.status is Status.RUNNING:
             self._jobs.end(request)
         self._let_go(request)
-        self.room.leave(request, self._jobs.held())
+        self.room.leave(request)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class AdmissionGate:
     def _count(self, request: Request, seconds: float) -> None:
         """Count a request that runs now, and begin to measure it."""
         self._jobs.begin(request, request.job, request.size, request.amounts)
-        self.room.begun(request, self._jobs.held())
+        self.room.begun(request)
         with self._lock:
             self._admitted += 1
             if request.waited:

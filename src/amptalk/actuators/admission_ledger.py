@@ -9,6 +9,10 @@ where malloc keeps what jobs freed and they never pause, at least what is used b
 those running may have taken. Of a rate (CPU) it is the outstanding amounts: use within the
 limit is the allocation's business.
 
+Work may begin or end **while it is measured**, and what the application reads of itself a moment
+later is then something else than was measured. Of its readings about that time the one is taken
+beside which the rest is most nearly what it was before.
+
 What else **grows** goes on to grow while work runs: weights that are loaded, a leak. Work of
 flexible size leaves that free as well, as far as the last moments tell.
 """
@@ -16,7 +20,9 @@ flexible size leaves that free as well, as far as the last moments tell.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+from amptalk.actuators.jobs.watch import UNREAD, Held
 from amptalk.actuators.planner import FILLED
 from amptalk.limits.thresholds import lines_for
 from amptalk.model.level import Level, LimitState
@@ -30,7 +36,7 @@ class Ledger:
     """One limited resource."""
 
     __slots__ = (
-        "_followed", "_followed_at", "_grown", "_growth", "_level", "_lines", "baseline",
+        "_beside", "_followed", "_followed_at", "_grown", "_growth", "_level", "_lines", "baseline",
         "given_back", "is_hold", "limit", "measured", "outstanding", "read_at", "unit",
     )  # fmt: skip
 
@@ -48,14 +54,16 @@ class Ledger:
         self.baseline = math.nan
         self.read_at = math.nan
         """What the application read of itself at the measurement."""
+        self._beside = math.nan
+        """What was measured more than that."""
         self.given_back = 0.0
         self.outstanding = 0.0
         self._growth = self._grown = 0.0
         """Of the baseline, in the unit a second: what lasts, and what was seen last."""
         self._followed, self._followed_at = math.nan, -math.inf
 
-    def take(self, state: LimitState, taken: float) -> None:
-        """Take this tick's judgement; `taken` as in `read`."""
+    def take(self, state: LimitState, taken: float, own: Held = UNREAD) -> None:
+        """Take this tick's judgement and what the application holds; `taken` as in `read`."""
         self.limit = state.limit
         value = state.value
         self._level = state.level
@@ -63,8 +71,9 @@ class Ledger:
         if not self.is_hold or not state.fresh or math.isnan(value):
             return
         self.measured = value
-        self.given_back = 0.0
-        self.read_at = math.nan
+        self.read_at = self._told_by(value, own.sampled)
+        given_back = self.read_at - own.amount
+        self.given_back = 0.0 if math.isnan(given_back) else given_back
         if math.isnan(self.baseline):
             self.baseline = max(0.0, value - self.outstanding)
         self._rebase(taken)
@@ -80,6 +89,17 @@ class Ledger:
             return
         self.given_back = self.read_at - own
         self._rebase(taken)
+
+    def _told_by(self, value: float, readings: Iterable[float]) -> float:
+        """Which of the application's readings a measurement told; `nan` without any."""
+        known = [one for one in readings if not math.isnan(one)]
+        if not known:
+            return math.nan
+        told = known[-1]
+        if not math.isnan(self._beside):
+            told = min(known, key=lambda one: abs(value - one - self._beside))
+        self._beside = value - told
+        return told
 
     def _rebase(self, taken: float) -> None:
         """Bring the baseline into line with what is used."""

@@ -32,7 +32,7 @@ from itertools import islice
 
 from amptalk.actuators.admission_ledger import Ledger
 from amptalk.actuators.admission_request import NOT_SHRUNK, Request, Shrunk, Status, View
-from amptalk.actuators.jobs.watch import Held
+from amptalk.actuators.jobs.watch import UNREAD, Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
@@ -40,7 +40,7 @@ NOTHING: Mapping[str, Held] = {}
 LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
 _LATELY = 2.0
-"""Seconds for which it counts that work had to be smaller."""
+"""Seconds for which work of flexible size counts: that it had to be smaller, and will go on."""
 LONGEST_REST = 5.0
 """Seconds. A rest that ended longer ago than this is not owed to anyone any more."""
 
@@ -91,7 +91,8 @@ class AdmissionQueue:
             ledger = self._ledgers.get(name)
             if ledger is None:
                 ledger = self._ledgers[name] = Ledger(state.resource, state.limit)
-            ledger.take(state, self._taken(name, own.get(name)))
+            held = own.get(name)
+            ledger.take(state, self._taken(name, held), held or UNREAD)
         self.read(own)
         self._pace = pace
         if pace >= 1.0:
@@ -222,14 +223,16 @@ class AdmissionQueue:
         waiting = tuple(islice(self._waiting, LOOKED_AT))
         return View(tuple(self._running), waiting, room, rest)
 
-    def committed(self, resource: str) -> float:
+    def committed(self, resource: str, now: float) -> float:
         """What running work needs of a held resource at the least, and what is used besides.
 
-        Work of flexible size counts with its least: its next run can be as small. `nan` while
-        nothing runs by an amount.
+        Work of flexible size counts with its least: its next run can be as small. It counts when
+        it ended just now, too: the next run follows. `nan` while nothing runs by an amount.
         """
         ledger = self._ledgers.get(resource)
-        least = [r.least[resource] for r in self._running if resource in r.least]
+        jobs = {request.job for request in self._running}
+        paused = [r for r in self._lately_flexible(now) if r.job not in jobs]
+        least = [r.least[resource] for r in (*self._running, *paused) if resource in r.least]
         if ledger is None or not ledger.is_hold or not least:
             return math.nan
         return ledger.baseline + math.fsum(least)
@@ -237,14 +240,17 @@ class AdmissionQueue:
     def shrunk(self, resource: str, now: float) -> Shrunk:
         """How far the newest work of flexible size had to be smaller than it wanted to be."""
         found = NOT_SHRUNK
-        lately = [r for r in self._flexible.values() if now - r.started < _LATELY]
-        for request in lately:
+        for request in self._lately_flexible(now):
             if request.larger is not None and resource in request.amounts:
                 wanted = request.larger.wanted
                 share = 1.0 - request.size / wanted.size
                 if share > found.share:
                     found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
         return found
+
+    def _lately_flexible(self, now: float) -> list[Request]:
+        """The newest work of flexible size of each job that has some."""
+        return [r for r in self._flexible.values() if now - r.started < _LATELY]
 
     def ready_at(self, now: float) -> float:
         """When the head's rest is over, `inf` when no rest holds it back."""

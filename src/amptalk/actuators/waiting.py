@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from amptalk.actuators.admission_queue import NOTHING, AdmissionQueue
+from amptalk.actuators.admission_queue import AdmissionQueue
 from amptalk.actuators.admission_request import Request, Shrunk, Status, View
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
@@ -33,11 +33,18 @@ SHORTEST_PAUSE = 1e-4
 class WaitingRoom:
     """A queue that threads and tasks wait in. Thread-safe; the waits use the given clock."""
 
-    def __init__(self, clock: Clock, limits: Sequence[tuple[Resource, float]]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Sequence[tuple[Resource, float]],
+        held: Callable[[], Mapping[str, Held]],
+    ) -> None:
         self._clock = clock
+        self._held = held
+        """What the application holds by resource, as last read. Asked with the lock held, so that
+        what is older never comes after what is newer."""
         self._queue = AdmissionQueue(limits)
-        self._tick: tuple[tuple[LimitState, ...], Decision | None, Mapping[str, Held]] | None
-        self._tick = None
+        self._tick: tuple[tuple[LimitState, ...], Decision | None] | None = None
         self.lock = threading.RLock()
         """Held for every look at the queue, and for the gate's own books. Reentrant: an abandoned
         coroutine may be closed by the garbage collector on a thread that holds it."""
@@ -47,14 +54,9 @@ class WaitingRoom:
         """True while anything runs or waits."""
         return self._queue.busy
 
-    def update(
-        self, limits: tuple[LimitState, ...], decision: Decision | None, own: Mapping[str, Held]
-    ) -> None:
-        """Take a tick, and what the application holds itself by resource.
-
-        With nobody here it is only kept until somebody comes.
-        """
-        self._tick = (limits, decision, own)
+    def update(self, limits: tuple[LimitState, ...], decision: Decision | None) -> None:
+        """Take a tick. With nobody here it is only kept until somebody comes."""
+        self._tick = (limits, decision)
         if self._queue.busy:
             self.advance()
 
@@ -68,7 +70,7 @@ class WaitingRoom:
         """What running work needs of a held resource at the least; see `AdmissionQueue`."""
         with self.lock:
             self._absorb()
-            return self._queue.committed(resource)
+            return self._queue.committed(resource, self._clock.monotonic())
 
     def declared_at(self, resource: str) -> float:
         """When work began last that said itself what it takes of a resource; -inf for never."""
@@ -98,19 +100,16 @@ class WaitingRoom:
             started = self._queue.advance(now)
         self._wake(other for other in started if other is not request)
 
-    def begun(self, request: Request, own: Mapping[str, Held]) -> None:
-        """A request begins while the application holds `own`."""
+    def begun(self, request: Request) -> None:
+        """A request begins to take what it was admitted with."""
         with self.lock:
-            self._queue.begun(request, own)
+            self._queue.begun(request, self._held())
 
-    def leave(self, request: Request, own: Mapping[str, Held] = NOTHING) -> float:
-        """Take a request out, wherever it stands; returns the seconds that it ran.
-
-        `own` is what the application holds as it ends.
-        """
+    def leave(self, request: Request) -> float:
+        """Take a request out, wherever it stands; returns the seconds that it ran."""
         with self.lock:
             self._absorb()
-            seconds = self._queue.leave(request, self._clock.monotonic(), own)
+            seconds = self._queue.leave(request, self._clock.monotonic(), self._held())
         self.advance()
         return seconds
 
@@ -197,12 +196,12 @@ class WaitingRoom:
         """Take the newest tick into the queue; the lock is held."""
         if self._tick is None:
             return
-        (limits, decision, own), self._tick = self._tick, None
+        (limits, decision), self._tick = self._tick, None
         pace = 1.0
         if decision is not None and decision.allocations:
             paced = {s.resource.name for s in limits if s.resource.kind != "hold"}
             pace = min((a.share for a in decision.allocations if a.resource in paced), default=1.0)
-        self._queue.update(limits, pace, own)
+        self._queue.update(limits, pace, self._held())
 
     def _wake(self, requests: Iterable[Request]) -> None:
         for request in requests:

@@ -17,6 +17,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,8 @@ SOONEST, LATEST = 0.005, 0.25
 """Seconds between two readings of memory while jobs run."""
 _PART = 0.05
 _TIMES_ITS_COST = 50.0
+_REMEMBERED = 8
+"""Readings; a tick takes less time than so many."""
 _IDLE = 5.0
 """Seconds without jobs after which the thread ends."""
 
@@ -80,6 +83,12 @@ class Held(NamedTuple):
     """`nan` when it is not read."""
     climbed: float
     """Sum of all rises so far: nobody can have taken more than that since they began."""
+    sampled: tuple[float, ...] = ()
+    """What was read about the time of the last sample: its value tells one of these. More than
+    one where work began or ended meanwhile."""
+
+
+UNREAD = Held(math.nan, 0.0)
 
 
 def cpu_seconds() -> float:
@@ -95,6 +104,9 @@ class JobWatch:
         self._read = memory_mb
         self._last = math.nan
         self._climbed = 0.0
+        self._readings: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        """The last ones with their times."""
+        self._sampled: tuple[float, ...] = ()
         self._lock = threading.Lock()
         """Held while memory is read: a value from before a job began or ended is not of those that
         run after it."""
@@ -158,20 +170,21 @@ class JobWatch:
 
     def tick(self, sample: Sample) -> None:
         """Take what a tick saw."""
-        if self._begun:
-            with self._lock:
+        with self._lock:
+            if self._begun:
                 self._own.measure(self._memory())
                 for name, shares in self._ticked.items():
                     shares.measure(_held(sample, name))
                 self._cut()
-        else:
-            self._last = math.nan
+            self._sampled = self._read_about(sample.monotonic)
+            if not self._begun and not self._sampled:
+                self._last = math.nan
         self._before, self._latest = self._latest, sample
 
     def held(self) -> Held:
-        """The application's memory as last read while jobs run and until the next tick."""
+        """The application's memory as last read while jobs run and until the next sample."""
         with self._lock:
-            return Held(self._last, self._climbed)
+            return Held(self._last, self._climbed, self._sampled)
 
     def progress(self) -> dict[Hashable, Progress]:
         """How far each running job is, as of the last reading."""
@@ -196,7 +209,19 @@ class JobWatch:
         if value > self._last:
             self._climbed += value - self._last
         self._last = value
+        self._readings.append((self._clock.monotonic(), value))
         return value
+
+    def _read_about(self, moment: float) -> tuple[float, ...]:
+        """What was read last before a moment and since, the newest last; nothing when not since."""
+        before: tuple[float, ...] = ()
+        since: list[float] = []
+        for at, value in self._readings:
+            if at < moment:
+                before = (value,)
+            else:
+                since.append(value)
+        return (*before, *since) if since else ()
 
     def _shown(self, begun: float) -> float:
         if self._latest is None or self._before is None:
