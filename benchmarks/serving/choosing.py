@@ -20,11 +20,11 @@ CHOSEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "neighbour": {"static batch": {"batch": 12}},
     "cache": {
         "static batch": {"total": 8.0},
-        "earlyoom": {"thresholds": "5,3"},
-        "drain and restart": {"at": 0.92},
+        "earlyoom": {"thresholds": "10,5"},
+        "drain and restart": {"at": 0.85},
     },
     "leak": {
-        "static batch": {"total": 6.0},
+        "static batch": {"total": 8.0},
         "earlyoom": {"thresholds": "3,1"},
         "drain and restart": {"at": 0.92},
     },
@@ -35,13 +35,13 @@ CHOSEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
     },
     "tight-fast": {
         "static batch": {"total": 6.0},
-        "earlyoom": {"thresholds": "3,1"},
+        "earlyoom": {"thresholds": "5,3"},
         "drain and restart": {"at": 0.92},
     },
     "never-told": {
-        "static batch": {"batch": 12},
+        "static batch": {"total": 8.0},
         "earlyoom": {"thresholds": "3,1"},
-        "drain and restart": {"at": 0.85},
+        "drain and restart": {"at": 0.92},
     },
     "never-untold": {
         "static batch": {"batch": 12},
