@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from amptalk.actuators.admission_queue import LONGEST_REST, AdmissionQueue
+from amptalk.actuators.admission_queue import AdmissionQueue
 from amptalk.actuators.admission_request import Larger, Request, Status
+from amptalk.actuators.admission_rests import LONGEST_REST
 from amptalk.actuators.jobs.watch import Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
@@ -236,13 +237,13 @@ def test_what_does_not_fit_though_nothing_runs_lets_others_pass_and_is_first_aga
     assert running(large, other) == [True, True]
 
 
-def flexible(made: AdmissionQueue, *, known: bool = True) -> Request:
+def flexible(made: AdmissionQueue, *, known: bool = True, now: float = 0.0) -> Request:
     """Work of size 1 to 4 that takes 100 MB for each."""
     amounts = {size: {"memory": 100.0 * size} if known else {} for size in range(1, 5)}
     larger = Larger((2.0, 3.0, 4.0), lambda size: amounts[int(size)])
     request = Request("batch", amounts[1], frozenset({"memory"}), 1.0, larger if known else None)
     made.enter(request)
-    made.advance(0.0)
+    made.advance(now)
     return request
 
 
@@ -262,6 +263,64 @@ def test_committed_is_the_least_of_each_job_that_runs_or_ran_just_now() -> None:
     assert math.isnan(made.committed("memory", 60.0))
 
 
+def test_unknown_work_starts_beside_other_work_while_little_is_committed() -> None:
+    made = queue(memory=300)
+    known = ask(made, memory=560)
+    assert running(known, ask(made)) == [True, False]
+    assert running(ask(queue(memory=860))) == [True]  # with nothing beside it
+    made = queue(memory=300)
+    assert running(ask(made, memory=540), ask(made)) == [True, True]
+
+
+def test_what_keeps_unknown_work_is_told() -> None:
+    made = queue(memory=300)
+    ask(made, memory=560)
+    waiting = ask(made)
+    assert made.obstacle(waiting, 0.0) == (
+        "what it takes is not known, and of memory 860 of 1000 MB are taken"
+    )
+
+
+def test_beside_unknown_work_flexible_work_leaves_room_for_it() -> None:
+    made = queue(memory=560)
+    unknown = ask(made)
+    small = flexible(made)
+    assert running(unknown, small) == [True, True]
+    assert small.size == 2
+    made.leave(unknown, 1.0)
+    made.leave(small, 1.0)
+    assert flexible(made).size == 4
+
+
+def grown(made: AdmissionQueue, *values: float) -> float:
+    """Work of flexible size meets these measurements, half a second apart; what it is given."""
+    for place, value in enumerate(values):
+        now = 0.5 * place
+        see(made, now=now, memory=value)
+        request = flexible(made, now=now)
+        made.leave(request, now + 0.3)
+    return request.size
+
+
+@pytest.mark.parametrize(
+    ("values", "size"),
+    [
+        ((405, 405, 405, 405, 565), 4),  # a leap is over
+        ((405, 445, 485, 525, 565), 3),  # 80 MB/s go on
+        ((405, 445, 525, 525, 565), 3),  # and do in larger pieces
+        ((565, 565, 565, 565, 565), 4),
+    ],
+)
+def test_growth_goes_on_though_it_comes_in_pieces(values: tuple[float, ...], size: float) -> None:
+    assert grown(queue(memory=400), *values) == size
+
+
+def test_growth_counts_for_as_long_as_a_step_takes_to_help() -> None:
+    made = queue(memory=400)
+    grown(made, 400, 440, 480, 520, 560)
+    assert made.committed("memory", 2.0) == pytest.approx(560 + 100 + 80, abs=1)
+
+
 def test_of_several_readings_about_a_measurement_the_one_that_leaves_the_rest_as_it_was() -> None:
     """100 MB are not of the application; a job of 500 MB ended while it was measured."""
     made = queue(memory=200)
@@ -277,7 +336,7 @@ def read(amount: float, *sampled: float) -> dict[str, Held]:
     return {"memory": Held(amount, 500.0, sampled)}
 
 
-@pytest.mark.parametrize(("used", "size"), [(100, 4), (569, 4), (571, 3), (771, 1), (950, 1)])
+@pytest.mark.parametrize(("used", "size"), [(100, 4), (579, 4), (581, 3), (781, 1), (950, 1)])
 def test_flexible_work_takes_the_largest_size_that_fits_and_leaves_some_free(
     used: float, size: float
 ) -> None:

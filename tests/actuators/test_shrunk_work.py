@@ -66,7 +66,7 @@ def server() -> Iterator[Server]:
 
 def test_a_batch_is_as_large_as_there_is_room_for(server: Server) -> None:
     assert server.batch(8) == 8
-    server.resident = 720.0
+    server.resident = 735.0
     assert server.batch(8) == 4
     server.resident = 940.0
     assert server.batch(8) == 1
@@ -133,10 +133,10 @@ def test_a_batch_that_ends_while_it_is_measured_is_not_taken_for_what_is_there_t
 def test_what_a_batch_takes_while_it_is_measured_is_there_when_the_next_one_asks(
     server: Server,
 ) -> None:
-    server.resident = 720.0
+    server.resident = 735.0
     server.tick()
     with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
-        server.tick(working=EACH * admitted.size)  # 720 MB were measured, 920 are read right after
+        server.tick(working=EACH * admitted.size)  # 735 MB were measured, 935 are read right after
         server.working = 0.0
     with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
         assert admitted.size == 4
@@ -149,7 +149,7 @@ def test_between_two_batches_there_is_no_need_for_what_is_dearer_than_small_ones
     server.actuation.ladder.hook(
         "model", lambda: called.append("model"), level=Level.CRITICAL, cost=1.0, expected=400.0
     )
-    server.resident = 720.0
+    server.resident = 735.0
 
     def settled() -> bool:
         """Serve a batch that ends while it is measured; true once what was begun is over."""

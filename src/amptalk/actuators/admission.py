@@ -98,7 +98,8 @@ class AdmissionGate:
         Amounts are what the work takes at most, in MB and percent of the effective
         capacity. What is left out is filled in with what the named `job` was seen to
         take, at its `size` when that is declared (any number above 0 that grows with the
-        work, such as seconds of audio); unknown work is admitted by level alone.
+        work, such as seconds of audio). Work of which nothing is known is admitted by level and,
+        beside other work, while no more than the critical line of the limit is committed.
         `size=(least, most)` is work that can be done in any whole size between, such as a
         batch of so many, and `size=[2.5, 4.0, 7.2]` work of any of these sizes, such as the
         seconds of the first, the first two, the first three recordings that wait:

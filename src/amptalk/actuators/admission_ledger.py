@@ -20,6 +20,7 @@ flexible size leaves that free as well, as far as the last moments tell.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 
 from amptalk.actuators.jobs.watch import UNREAD, Held
@@ -30,6 +31,10 @@ from amptalk.model.resource import Resource
 
 _FOLLOWED, _FORGOTTEN = 0.2, 5.0
 """Seconds over which growth is told at least, and at most."""
+_PIECES = 4
+"""Looks at the growth that are remembered: what is loaded may come in large pieces."""
+_REACTION = 1.0
+"""Seconds until a step that gives something back shows."""
 
 
 class Ledger:
@@ -58,8 +63,10 @@ class Ledger:
         """What was measured more than that."""
         self.given_back = 0.0
         self.outstanding = 0.0
-        self._growth = self._grown = 0.0
-        """Of the baseline, in the unit a second: what lasts, and what was seen last."""
+        self._growth = 0.0
+        """Of the baseline, in the unit a second, as far as it lasts."""
+        self._grown: deque[float] = deque([0.0] * _PIECES, _PIECES)
+        """What the last looks told of it."""
         self._followed, self._followed_at = math.nan, -math.inf
 
     def take(self, state: LimitState, taken: float, own: Held = UNREAD) -> None:
@@ -129,22 +136,39 @@ class Ledger:
             return self.outstanding
         return max(self.used, self.baseline + self.outstanding)
 
+    def __str__(self) -> str:
+        return f"{self.committed:.0f} of {self.limit:.0f} {self.unit} are taken"
+
     def follow(self, now: float) -> None:
         """Look how fast the baseline grows."""
         elapsed = now - self._followed_at
         if elapsed < _FOLLOWED or math.isnan(self.baseline):
             return
-        grown = (self.baseline - self._followed) / elapsed if elapsed <= _FORGOTTEN else 0.0
-        self._growth = max(0.0, min(grown, self._grown))  # a leap is over
-        self._grown = grown
+        grown = self._grown
+        told = (self.baseline - self._followed) / elapsed if elapsed <= _FORGOTTEN else 0.0
+        grown.append(told)
+        # One leap is over: the largest does not count. Several pieces may come between two looks.
+        lasting = (math.fsum(grown) - max(grown)) / (_PIECES - 1)
+        self._growth = max(0.0, lasting, min(told, grown[-2]))
         self._followed, self._followed_at = self.baseline, now
 
-    def spares(self, amount: float, seconds: float) -> bool:
+    def least(self, amount: float) -> float:
+        """What is committed when those that work take `amount`, by the time a step can help."""
+        return self.baseline + amount + self._growth * _REACTION
+
+    def spares(self, amount: float, seconds: float, *, unknown: bool) -> bool:
         """Whether so much more leaves free what work of flexible size is to leave.
 
-        It runs for `seconds`, in which the baseline goes on to grow.
+        It runs for `seconds`, in which the baseline goes on to grow. Beside work of `unknown` cost
+        it leaves more.
         """
-        return self.committed + amount + self._growth * seconds <= FILLED * self.limit
+        most = self.room_for_unknown if unknown else FILLED * self.limit
+        return self.committed + amount + self._growth * seconds <= most
+
+    @property
+    def room_for_unknown(self) -> float:
+        """No more may be committed when work of unknown cost begins: the line of critical."""
+        return self._lines.enter[Level.CRITICAL - 1]
 
     def fits(self, amount: float) -> bool:
         """Whether so much more is within the limit."""

@@ -7,24 +7,21 @@ a small late request never overtakes. The head of the queue passes when
   line where critical is clear (with nothing running at all, below emergency, so that
   work cannot stand still for ever);
 - each amount fits: committed + amount <= limit (`admission_ledger` says what is committed);
-- the rest that the allocation imposes is over.
+- the rest that the allocation imposes is over (`admission_rests`).
 
 One that may not start although nothing runs waits for something that is not work. Until then it
 lets those pass that may; it is first again whenever nothing runs.
 
-Work that may have several **sizes** starts with the largest that fits and leaves 3 % free, and room
-for what else grows while it runs, if it runs as long as it did last. It gives
-way to what there is by itself, so levels do not hold it back where its amounts are known.
+Work that may have several **sizes** starts with the largest that fits and leaves 2 % free, and room
+for what else grows while it runs, if it runs as long as it did last. It gives way to what there is
+by itself, so levels do not hold it back where its amounts are known.
 
-**Rests** pace work to an allocation a < 1: a job that ran d seconds leaves a rest of
-d·(1/a - 1), at most 5 s; each admission takes the rest that ends first and waits
-for it. So one or N workers run the share a of the time, and traffic with gaps
-longer than its rests is not delayed.
+Work of **unknown cost**, such as the first run of a job, starts beside other work while no more
+than the line of critical is committed, and beside it flexible work fills no more than that.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -32,6 +29,7 @@ from itertools import islice
 
 from amptalk.actuators.admission_ledger import Ledger
 from amptalk.actuators.admission_request import NOT_SHRUNK, Request, Shrunk, Status, View
+from amptalk.actuators.admission_rests import Rests
 from amptalk.actuators.jobs.watch import UNREAD, Held
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
@@ -41,8 +39,6 @@ LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
 _LATELY = 2.0
 """Seconds for which work of flexible size counts: that it had to be smaller, and will go on."""
-LONGEST_REST = 5.0
-"""Seconds. A rest that ended longer ago than this is not owed to anyone any more."""
 
 
 class AdmissionQueue:
@@ -52,8 +48,7 @@ class AdmissionQueue:
         self._ledgers = {resource.name: Ledger(resource, limit) for resource, limit in limits}
         self._waiting: deque[Request] = deque()
         self._running: set[Request] = set()
-        self._rests: list[float] = []
-        self._pace = 1.0
+        self._rests = Rests()
         self.declared_at: dict[str, float] = {}
         """By resource, when work began last that said itself what it takes of it."""
         self._flexible: dict[str | None, Request] = {}
@@ -94,9 +89,7 @@ class AdmissionQueue:
             held = own.get(name)
             ledger.take(state, self._taken(name, held), held or UNREAD)
         self.read(own)
-        self._pace = pace
-        if pace >= 1.0:
-            self._rests.clear()
+        self._rests.set_pace(pace)
 
     def read(self, own: Mapping[str, Held]) -> None:
         """The application holds `own` now."""
@@ -116,8 +109,7 @@ class AdmissionQueue:
             outstanding = ledger.outstanding
             ledger.forget()
             ledger.outstanding = outstanding
-        self._rests.clear()
-        self._pace = 1.0
+        self._rests.set_pace(1.0)
 
     def enter(self, request: Request) -> None:
         """Put a request at the end of the queue; `advance` says whether it may start."""
@@ -146,8 +138,7 @@ class AdmissionQueue:
             chosen = self._next(now)
             if chosen is None:
                 break
-            if self._rests:
-                heapq.heappop(self._rests)
+            self._rests.take()
             self._waiting.remove(chosen)
             self._choose(chosen, now)
             self.start(chosen, now)
@@ -156,7 +147,7 @@ class AdmissionQueue:
 
     def _next(self, now: float) -> Request | None:
         """The request that may start now: the head, or the first that fits while it cannot."""
-        if self._next_rest(now) > now:
+        if self._rests.next(now) > now:
             return None
         for request in islice(self._waiting, LOOKED_AT):
             if not self.too_high(request) and not self._misfit(request):
@@ -180,9 +171,9 @@ class AdmissionQueue:
         """Why a request may not start; empty when it may."""
         if request is not self.head:
             return "others came first"
-        rest = self._next_rest(now)
+        rest = self._rests.next(now)
         if rest > now:
-            return f"work rests for {rest - now:.2f} s at an allocation of {self._pace:.2f}"
+            return f"work rests for {rest - now:.2f} s at an allocation of {self._rests.pace:.2f}"
         return self.too_high(request) or self._misfit(request)
 
     def _misfit(self, request: Request) -> str:
@@ -192,10 +183,7 @@ class AdmissionQueue:
             known = self._ledgers.get(name)
             if known is None or known.fits(asked) or (idle and name in request.learned):
                 continue
-            return (
-                f"{asked:.0f} {known.unit} of {name} do not fit: {known.committed:.0f} of "
-                f"{known.limit:.0f} {known.unit} are taken"
-            )
+            return f"{asked:.0f} {known.unit} of {name} do not fit: {known}"
         return ""
 
     def too_high(self, request: Request) -> str:
@@ -203,14 +191,14 @@ class AdmissionQueue:
         if request.larger is not None and request.amounts:
             return ""
         highest = Level.ELEVATED if self._running else Level.CRITICAL
-        uses_holds = any(self._is_hold(name) for name in request.amounts)
+        unknown = self._is_unknown(request)
         for name, ledger in self._ledgers.items():
-            if (
-                ledger.is_hold
-                and ledger.level > highest
-                and (not uses_holds or name in request.amounts)
-            ):
+            if not ledger.is_hold or not (unknown or name in request.amounts):
+                continue
+            if ledger.level > highest:
                 return f"{name} is at level {ledger.level.label}"
+            if unknown and self._running and ledger.committed > ledger.room_for_unknown:
+                return f"what it takes is not known, and of {name} {ledger}"
         return ""
 
     def view(self, now: float) -> View:
@@ -219,15 +207,16 @@ class AdmissionQueue:
         if head is None or self.too_high(head):
             return View(tuple(self._running), (), {}, 0.0)
         room = {name: ledger.limit - ledger.committed for name, ledger in self._ledgers.items()}
-        rest = max(0.0, self._next_rest(now) - now)
+        rest = max(0.0, self._rests.next(now) - now)
         waiting = tuple(islice(self._waiting, LOOKED_AT))
         return View(tuple(self._running), waiting, room, rest)
 
     def committed(self, resource: str, now: float) -> float:
         """What running work needs of a held resource at the least, and what is used besides.
 
-        Work of flexible size counts with its least: its next run can be as small. It counts when
-        it ended just now, too: the next run follows. `nan` while nothing runs by an amount.
+        What else grows counts as it will be when a step could help. Work of flexible size counts
+        with its least: its next run can be as small. It counts when it ended just now, too: the
+        next run follows. `nan` while nothing runs by an amount.
         """
         ledger = self._ledgers.get(resource)
         jobs = {request.job for request in self._running}
@@ -235,7 +224,7 @@ class AdmissionQueue:
         least = [r.least[resource] for r in (*self._running, *paused) if resource in r.least]
         if ledger is None or not ledger.is_hold or not least:
             return math.nan
-        return ledger.baseline + math.fsum(least)
+        return ledger.least(math.fsum(least))
 
     def shrunk(self, resource: str, now: float) -> Shrunk:
         """How far the newest work of flexible size had to be smaller than it wanted to be."""
@@ -254,7 +243,7 @@ class AdmissionQueue:
 
     def ready_at(self, now: float) -> float:
         """When the head's rest is over, `inf` when no rest holds it back."""
-        rest = self._next_rest(now)
+        rest = self._rests.next(now)
         return rest if self._waiting and rest > now else math.inf
 
     def leave(self, request: Request, now: float, own: Mapping[str, Held] = NOTHING) -> float:
@@ -275,16 +264,8 @@ class AdmissionQueue:
                 ledger.outstanding = sum(r.amounts.get(name, 0.0) for r in self._running)
         self.read(own)
         seconds = request.lasted = max(0.0, now - request.started)
-        if self._pace < 1.0:
-            rest = min(seconds * (1.0 / self._pace - 1.0), LONGEST_REST)
-            heapq.heappush(self._rests, now + rest)
+        self._rests.add(seconds, now)
         return seconds
-
-    def _next_rest(self, now: float) -> float:
-        """End of the rest that ends first; -inf when none is owed."""
-        while self._rests and self._rests[0] < now - LONGEST_REST:
-            heapq.heappop(self._rests)
-        return self._rests[0] if self._rests else -math.inf
 
     def _taken(self, name: str, held: Held | None) -> float:
         """What those that run may have taken of a resource at most; `inf` when unknown."""
@@ -298,8 +279,16 @@ class AdmissionQueue:
 
     def _spares(self, amounts: Mapping[str, float], seconds: float) -> bool:
         """Whether there is room for so much for so long, and some is left free."""
-        known = [(self._ledgers.get(name), amount) for name, amount in amounts.items()]
-        return all(ledger is None or ledger.spares(amount, seconds) for ledger, amount in known)
+        unknown = any(map(self._is_unknown, self._running))
+        return all(
+            self._ledgers[name].spares(amount, seconds, unknown=unknown)
+            for name, amount in amounts.items()
+            if name in self._ledgers
+        )
+
+    def _is_unknown(self, request: Request) -> bool:
+        """Whether nothing tells what a request takes of what is held."""
+        return not any(self._is_hold(name) for name in request.amounts)
 
     def _is_hold(self, name: str) -> bool:
         ledger = self._ledgers.get(name)

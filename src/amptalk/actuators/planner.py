@@ -15,7 +15,7 @@ from amptalk.actuators.contract import Actuator
 from amptalk.limits.thresholds import lines_for, thresholds_for
 from amptalk.model.level import Level, LimitState
 
-FILLED = 0.97
+FILLED = 0.98
 """Part of a limit that work of flexible size fills; its amounts hold for 95 % of the runs."""
 SEARCHED = 8
 """Up to this many actuators that cost work every combination is tried; above, a greedy choice."""
