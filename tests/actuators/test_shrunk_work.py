@@ -56,6 +56,18 @@ class Server:
         self.tick()
         return admitted.size
 
+    def batch_measured_at_its_end(self, level: Level) -> None:
+        """Serve a batch that is measured, but over by the time of acting."""
+        with self.actuation.admission.admit("batch", size=(1, 8)) as admitted:
+            self.working = EACH * admitted.size
+            self.tick()
+            seen = sample(self.clock.advance(0.1), memory_used_mb=self.memory)
+            measured = state(self.memory, level, limit=LIMIT)
+            self.clock.advance(0.001)
+            self.working = 0.0
+        self.actuation.announced(seen)
+        self.actuation.carry_out(seen, (measured,), decision(memory=1.0))
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -118,14 +130,7 @@ def test_a_batch_that_ends_while_it_is_measured_is_not_taken_for_what_is_there_t
 ) -> None:
     server.resident = 400.0
     server.tick()
-    with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
-        server.working = EACH * admitted.size
-        server.tick()
-        seen = sample(server.clock.advance(0.1), memory_used_mb=server.memory)
-        server.clock.advance(0.001)
-        server.working = 0.0
-    server.actuation.announced(seen)
-    server.actuation.carry_out(seen, (state(800.0, limit=LIMIT),), decision(memory=1.0))
+    server.batch_measured_at_its_end(Level.NORMAL)
     with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
         assert admitted.size == 8
 
@@ -153,14 +158,7 @@ def test_between_two_batches_there_is_no_need_for_what_is_dearer_than_small_ones
 
     def settled() -> bool:
         """Serve a batch that ends while it is measured; true once what was begun is over."""
-        with server.actuation.admission.admit("batch", size=(1, 8)) as admitted:
-            server.working = EACH * admitted.size
-            server.tick()
-            seen = sample(server.clock.advance(0.1), memory_used_mb=server.memory)
-            critical = state(server.memory, Level.CRITICAL, limit=LIMIT)
-            server.working = 0.0
-        server.actuation.announced(seen)
-        server.actuation.carry_out(seen, (critical,), decision(memory=1.0))
+        server.batch_measured_at_its_end(Level.CRITICAL)
         return not server.actuation.runner.busy
 
     for _ in range(5):  # the trim, which loses nothing, is tried first
