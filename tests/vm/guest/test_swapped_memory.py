@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
+import select
+import signal
 
 import pytest
 
@@ -17,18 +18,26 @@ HELD_MB = 80
 _PATIENCE = 120.0
 
 
-def hold() -> None:
-    """Hold memory of which half can be compressed, and never look at it again."""
+def hold(filled: int) -> None:
+    """Hold memory of which half can be compressed, say so, and never look at it again."""
     blocks = [os.urandom(MB // 2) + bytes(MB // 2) for _ in range(HELD_MB)]
+    os.write(filled, b".")
     while blocks:
-        time.sleep(60)
+        signal.pause()
 
 
 def swapped(workers: Workers, name: str) -> Sample:
-    """A worker of which half was swapped, once swapping has ended."""
+    """A worker of which half was swapped, once it takes no more memory.
+
+    While it does, the kernel counts pages as the group's swap that are still in its page tables.
+    """
     group = workers.group(name)
     group.set("memory.high", 40 * MB)
-    pid = workers.start(hold, group)
+    ready, filled = os.pipe()
+    with os.fdopen(ready), os.fdopen(filled, "w"):
+        pid = workers.start(lambda: hold(filled), group)
+        told, _, _ = select.select([ready], [], [], _PATIENCE)
+    assert told, f"{HELD_MB} MB not filled within {_PATIENCE:g} s"
     eventually(
         lambda: group.number("memory.swap.current") > 30 * MB, "30 MB of it are swapped", _PATIENCE
     )
