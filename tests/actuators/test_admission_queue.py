@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -11,54 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from amptalk.actuators.admission_queue import AdmissionQueue
-from amptalk.actuators.admission_request import Larger, Request, Status
+from amptalk.actuators.admission_request import Request, Status
 from amptalk.actuators.admission_rests import LONGEST_REST
-from amptalk.actuators.jobs.watch import Held
-from amptalk.model.level import Level, LimitState
-from amptalk.model.resource import CPU, GPU_MEMORY, MEMORY
+from amptalk.model.level import Level
+from tests.actuators.queues import LIMITS, ask, judged, own, queue, read, running, see
 from tests.actuators.support import state
-
-LIMITS = ((MEMORY, 1000.0), (GPU_MEMORY, 500.0), (CPU, 80.0))
-
-
-def judged(
-    measured: Mapping[str, float], level: Level = Level.NORMAL, fresh: bool = True
-) -> tuple[LimitState, ...]:
-    by_name = {resource.name: (resource, limit) for resource, limit in LIMITS}
-    return tuple(
-        state(value, level, resource=by_name[name][0], limit=by_name[name][1], fresh=fresh)
-        for name, value in measured.items()
-    )
-
-
-def queue(**measured: float) -> AdmissionQueue:
-    made = AdmissionQueue(LIMITS)
-    made.update(judged(measured), 1.0)
-    return made
-
-
-def see(
-    made: AdmissionQueue,
-    now: float = 0.0,
-    pace: float = 1.0,
-    level: Level = Level.NORMAL,
-    fresh: bool = True,
-    **measured: float,
-) -> None:
-    made.update(judged(measured, level, fresh), pace)
-
-
-def ask(
-    made: AdmissionQueue, now: float = 0.0, job: str | None = None, **amounts: float
-) -> Request:
-    request = Request(job, amounts)
-    made.enter(request)
-    made.advance(now)
-    return request
-
-
-def running(*requests: Request) -> list[bool]:
-    return [request.status is Status.RUNNING for request in requests]
 
 
 def test_it_fits_while_committed_and_amount_stay_within_the_limit() -> None:
@@ -105,10 +61,6 @@ def test_what_a_job_gave_back_counts_at_once_but_not_below_the_baseline() -> Non
     claimed = ask(other, memory=500)  # and used nothing of it
     other.leave(claimed, 0.5)
     assert running(ask(other, 0.5, memory=601)) == [False]
-
-
-def own(amount: float, climbed: float = 0.0) -> dict[str, Held]:
-    return {"memory": Held(amount, climbed)}
 
 
 def test_what_the_application_reads_of_itself_stands_for_what_work_gave_back() -> None:
@@ -237,90 +189,6 @@ def test_what_does_not_fit_though_nothing_runs_lets_others_pass_and_is_first_aga
     assert running(large, other) == [True, True]
 
 
-def flexible(made: AdmissionQueue, *, known: bool = True, now: float = 0.0) -> Request:
-    """Work of size 1 to 4 that takes 100 MB for each."""
-    amounts = {size: {"memory": 100.0 * size} if known else {} for size in range(1, 5)}
-    larger = Larger((2.0, 3.0, 4.0), lambda size: amounts[int(size)])
-    request = Request("batch", amounts[1], frozenset({"memory"}), 1.0, larger if known else None)
-    made.enter(request)
-    made.advance(now)
-    return request
-
-
-def test_committed_is_the_least_of_each_job_that_runs_or_ran_just_now() -> None:
-    made = queue(memory=300)
-    assert math.isnan(made.committed("memory", 0.0))
-    first = flexible(made)
-    made.begun(first, own(300))
-    assert made.committed("memory", 0.1) == 300 + 100
-    made.leave(first, 0.2, own(300))
-    assert made.committed("memory", 0.3) == 300 + 100  # the next batch follows
-    second = Request("batch", {"memory": 150.0}, frozenset({"memory"}), 1.5)  # all that waits
-    made.enter(second)
-    made.advance(0.3)
-    assert made.committed("memory", 0.4) == 300 + 150
-    made.leave(second, 0.5)
-    assert math.isnan(made.committed("memory", 60.0))
-
-
-def test_unknown_work_starts_beside_other_work_while_little_is_committed() -> None:
-    made = queue(memory=300)
-    known = ask(made, memory=560)
-    assert running(known, ask(made)) == [True, False]
-    assert running(ask(queue(memory=860))) == [True]  # with nothing beside it
-    made = queue(memory=300)
-    assert running(ask(made, memory=540), ask(made)) == [True, True]
-
-
-def test_what_keeps_unknown_work_is_told() -> None:
-    made = queue(memory=300)
-    ask(made, memory=560)
-    waiting = ask(made)
-    assert made.obstacle(waiting, 0.0) == (
-        "what it takes is not known, and of memory 860 of 1000 MB are taken"
-    )
-
-
-def test_beside_unknown_work_flexible_work_leaves_room_for_it() -> None:
-    made = queue(memory=560)
-    unknown = ask(made)
-    small = flexible(made)
-    assert running(unknown, small) == [True, True]
-    assert small.size == 2
-    made.leave(unknown, 1.0)
-    made.leave(small, 1.0)
-    assert flexible(made).size == 4
-
-
-def grown(made: AdmissionQueue, *values: float) -> float:
-    """Work of flexible size meets these measurements, half a second apart; what it is given."""
-    for place, value in enumerate(values):
-        now = 0.5 * place
-        see(made, now=now, memory=value)
-        request = flexible(made, now=now)
-        made.leave(request, now + 0.3)
-    return request.size
-
-
-@pytest.mark.parametrize(
-    ("values", "size"),
-    [
-        ((405, 405, 405, 405, 565), 4),  # a leap is over
-        ((405, 445, 485, 525, 565), 3),  # 80 MB/s go on
-        ((405, 445, 525, 525, 565), 3),  # and do in larger pieces
-        ((565, 565, 565, 565, 565), 4),
-    ],
-)
-def test_growth_goes_on_though_it_comes_in_pieces(values: tuple[float, ...], size: float) -> None:
-    assert grown(queue(memory=400), *values) == size
-
-
-def test_growth_counts_for_as_long_as_a_step_takes_to_help() -> None:
-    made = queue(memory=400)
-    grown(made, 400, 440, 480, 520, 560)
-    assert made.committed("memory", 2.0) == pytest.approx(560 + 100 + 80, abs=1)
-
-
 def test_of_several_readings_about_a_measurement_the_one_that_leaves_the_rest_as_it_was() -> None:
     """100 MB are not of the application; a job of 500 MB ended while it was measured."""
     made = queue(memory=200)
@@ -330,39 +198,6 @@ def test_of_several_readings_about_a_measurement_the_one_that_leaves_the_rest_as
     made.leave(first, 0.1, own(100, climbed=500))
     made.update(judged({"memory": 700}), 1.0, read(100, 600, 100))
     assert running(ask(made, 0.2, memory=800)) == [True]
-
-
-def read(amount: float, *sampled: float) -> dict[str, Held]:
-    return {"memory": Held(amount, 500.0, sampled)}
-
-
-@pytest.mark.parametrize(("used", "size"), [(100, 4), (579, 4), (581, 3), (781, 1), (950, 1)])
-def test_flexible_work_takes_the_largest_size_that_fits_and_leaves_some_free(
-    used: float, size: float
-) -> None:
-    request = flexible(queue(memory=used))
-    assert running(request) == [True]
-    assert request.size == size
-    assert request.amounts == {"memory": 100.0 * size}
-
-
-def test_flexible_work_waits_for_its_least_size_and_then_takes_what_there_is() -> None:
-    made = queue(memory=300)
-    first = ask(made, memory=650)
-    request = flexible(made)
-    assert running(request) == [False]
-    made.leave(first, 1.0)
-    made.advance(1.0)
-    assert running(request) == [True]
-    assert request.size == 4
-
-
-def test_flexible_work_of_known_cost_is_not_held_back_by_a_level_but_unknown_work_is() -> None:
-    made = queue()
-    see(made, memory=840, level=Level.EMERGENCY)
-    unknown, known = flexible(made, known=False), flexible(made)
-    assert running(unknown, known) == [False, True]
-    assert known.size == 1
 
 
 def test_a_limit_lowered_below_the_amount_refuses_whoever_waits_for_it() -> None:

@@ -177,6 +177,7 @@ def test_while_known_work_runs_only_what_is_committed_beyond_the_limit_is_needed
     pressed = state(960.0, Level.EMERGENCY, slope=100.0)
     assert need_of(pressed) > 0
     assert need_of(pressed, committed=960.0) <= 0
+    assert need_of(pressed, committed=995.0) <= 0  # admission let it in: it fits
     assert need_of(pressed, committed=1040.0) == 60.0
 
 

@@ -22,7 +22,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.runner = ActionRunner(self.clock)
+        self.beside = Measurement(math.nan, -math.inf)
+        self.runner = ActionRunner(self.clock, lambda resource: self.beside)
         self.value = 900.0
         self.measured_at: float | None = None
 
@@ -99,6 +100,35 @@ def test_a_step_is_in_flight_until_its_effect_has_settled(world: World) -> None:
     assert [r.verdict for r in world.poll()] == [Verdict.WORKED]
     assert world.runner.in_flight == set()
     assert world.runner.unavailable(step, world.clock.monotonic()) is None
+
+
+def test_beside_work_a_step_is_judged_by_what_is_used_besides(world: World) -> None:
+    """100 MB of 300 are given back, and a batch of 500 MB has begun meanwhile."""
+    step = Step(do=world.free(-400))
+    world.beside = Measurement(300.0, world.clock.monotonic())
+    world.start(step, slope=1000.0)
+    world.finish(step)
+    assert world.poll() == []  # not seen without the batch yet
+    world.beside = Measurement(200.0, world.clock.monotonic())
+    (report,) = world.poll()
+    assert (report.verdict, report.before, report.after) == (Verdict.WORKED, 300, 200)
+    assert report.detail == "measured of what is used beside admitted work"
+    assert world.runner.learned == {"step": 100}
+
+
+def test_a_step_that_began_beside_work_is_judged_by_all_once_no_work_runs(world: World) -> None:
+    step = Step(do=world.free(700))
+    world.beside = Measurement(300.0, world.clock.monotonic())
+    world.start(step)
+    world.finish(step)
+    world.beside = Measurement(math.nan, -math.inf)
+    (report,) = world.poll()
+    assert (report.before, report.after) == (300, 200)
+
+
+def test_what_was_seen_beside_work_long_ago_is_nothing_to_judge_by(world: World) -> None:
+    world.beside = Measurement(300.0, world.clock.advance(60.0) - 60.0)
+    assert world.run(Step(do=world.free(150))).before == 900
 
 
 def test_an_older_measurement_verifies_nothing(world: World) -> None:

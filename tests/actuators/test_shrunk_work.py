@@ -8,6 +8,7 @@ import pytest
 
 from amptalk.actuators.actuation import Actuation
 from amptalk.clock import VirtualClock
+from amptalk.model.action import ActionReport, Verdict
 from amptalk.model.level import Level
 from amptalk.model.resource import MEMORY
 from tests.actuators.support import decision, sample, state
@@ -27,6 +28,7 @@ class Server:
         self.actuation = Actuation(
             self.clock, "degrade", ((MEMORY, LIMIT),), family_memory_mb=lambda: self.memory
         )
+        self.reports: list[ActionReport] = []
         for most in (1, 2, 4, 8, 8, 8, 8):
             self.batch(most)
 
@@ -43,7 +45,7 @@ class Server:
         if working is not None:
             self.working = working
         self.actuation.announced(seen)
-        self.actuation.carry_out(seen, limits, decision(memory=1.0))
+        self.reports += self.actuation.carry_out(seen, limits, decision(memory=1.0))
 
     def batch(self, most: int) -> float:
         """Serve a batch of up to `most`; returns of how many it was."""
@@ -164,3 +166,54 @@ def test_between_two_batches_there_is_no_need_for_what_is_dearer_than_small_ones
     for _ in range(5):  # the trim, which loses nothing, is tried first
         eventually(settled, "the steps were measured")
     assert called == []
+
+
+def test_what_a_step_gives_back_is_seen_though_batches_come_and_go(server: Server) -> None:
+    """The step frees 300 MB; batches take up to 400 MB, and more of it once there is room."""
+
+    def drop() -> None:
+        server.resident -= 300.0
+
+    server.actuation.ladder.hook("cache", drop, cost=0.02)
+    server.resident = 700.0
+
+    def told() -> list[ActionReport]:
+        server.batch(8)
+        return [report for report in server.reports if report.action == "cache"]
+
+    eventually(lambda: bool(told()), "the cache was dropped")
+    (report,) = told()
+    assert report.verdict is Verdict.WORKED
+    assert report.freed == pytest.approx(300.0)
+
+
+def test_a_switch_is_restored_beside_batches_once_there_is_room_for_what_it_gave_back(
+    server: Server,
+) -> None:
+    """A model of 300 MB was given up at 990 MB; then 100 MB of something else go."""
+    loaded = [True]
+
+    def unload() -> None:
+        loaded[0], server.resident = False, server.resident - 300.0
+
+    def load() -> None:
+        loaded[0], server.resident = True, server.resident + 300.0
+
+    server.actuation.ladder.hook(
+        "model", unload, restore=load, level=Level.CRITICAL, cost=1.0, expected=300.0
+    )
+    server.resident = 990.0
+
+    def settled() -> bool:
+        server.batch(8)
+        return not server.actuation.runner.busy
+
+    eventually(lambda: settled() and not loaded[0], "the model was unloaded")
+    for _ in range(200):
+        server.batch(8)
+    assert not loaded[0]  # 690 MB and the least batch of 50 leave 240
+    server.resident -= 100.0
+    eventually(lambda: settled() and loaded[0], "the model was loaded again")
+    for _ in range(200):
+        server.batch(8)
+    assert loaded[0]

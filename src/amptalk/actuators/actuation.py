@@ -81,12 +81,6 @@ class Actuation:
         self._limits = tuple(limits)
         self.cores = cores
         """How many cores 100 % of CPU are."""
-        self.runner = ActionRunner(clock)
-        """Calls things off the tick."""
-        self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
-        self.ladder = Ladder(self.runner, self._resources, clock)
-        """Steps that the levels call for."""
-        self.knobs = KnobBoard(self.runner, self._resources)
         self.announcements = AnnouncementBook(clock.monotonic)
         self.jobs = Jobs(clock, family_memory_mb, learned, cores)
         self.admission = AdmissionGate(
@@ -97,6 +91,12 @@ class Actuation:
             on_admit=self.announcements.consume,
             on_refuse=on_refuse,
         )
+        self.runner = ActionRunner(clock, self.admission.room.beside)
+        """Calls things off the tick."""
+        self._resources = {*BUILT_IN, *(resource.name for resource, _ in self._limits)}
+        self.ladder = Ladder(self.runner, self._resources, clock)
+        """Steps that the levels call for."""
+        self.knobs = KnobBoard(self.runner, self._resources)
         self._judged: tuple[LimitState, ...] = ()
         steps = own_steps(
             clock, self._limits, enforced=handling == "enforce", own_memory_mb=own_memory_mb,

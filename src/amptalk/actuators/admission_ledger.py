@@ -33,6 +33,8 @@ _FOLLOWED, _FORGOTTEN = 0.2, 5.0
 """Seconds over which growth is told at least, and at most."""
 _PIECES = 4
 """Looks at the growth that are remembered: what is loaded may come in large pieces."""
+_NEXT_TO_NOTHING = 0.005
+"""Of the limit."""
 _REACTION = 1.0
 """Seconds until a step that gives something back shows."""
 
@@ -41,8 +43,8 @@ class Ledger:
     """One limited resource."""
 
     __slots__ = (
-        "_beside", "_followed", "_followed_at", "_grown", "_growth", "_level", "_lines", "baseline",
-        "given_back", "is_hold", "limit", "measured", "outstanding", "read_at", "unit",
+        "_beside", "_followed", "_followed_at", "_grown", "_growth", "_level", "_lines", "bare_at",
+        "baseline", "given_back", "is_hold", "limit", "measured", "outstanding", "read_at", "unit",
     )  # fmt: skip
 
     def __init__(self, resource: Resource, limit: float) -> None:
@@ -57,6 +59,9 @@ class Ledger:
         self._level = Level.NORMAL
         self.measured = math.nan
         self.baseline = math.nan
+        self.bare_at = -math.inf
+        """When the baseline was last all that was used: the work that ran had taken next to
+        nothing."""
         self.read_at = math.nan
         """What the application read of itself at the measurement."""
         self._beside = math.nan
@@ -83,19 +88,19 @@ class Ledger:
         self.given_back = 0.0 if math.isnan(given_back) else given_back
         if math.isnan(self.baseline):
             self.baseline = max(0.0, value - self.outstanding)
-        self._rebase(taken)
+        self._rebase(taken, own.at)
 
-    def read(self, own: float, taken: float) -> None:
+    def read(self, own: Held, taken: float) -> None:
         """The application holds `own` now, `nan` when it cannot tell.
 
         `taken` is what the jobs that run may have taken by now at most, `inf` when unknown.
         """
         if math.isnan(self.read_at):  # the first since the measurement stands for its time
-            self.read_at = own
-        if math.isnan(own) or math.isnan(self.measured):
+            self.read_at = own.amount
+        if math.isnan(own.amount) or math.isnan(self.measured):
             return
-        self.given_back = self.read_at - own
-        self._rebase(taken)
+        self.given_back = self.read_at - own.amount
+        self._rebase(taken, own.at)
 
     def _told_by(self, value: float, readings: Iterable[float]) -> float:
         """Which of the application's readings a measurement told; `nan` without any."""
@@ -108,9 +113,11 @@ class Ledger:
         self._beside = value - told
         return told
 
-    def _rebase(self, taken: float) -> None:
+    def _rebase(self, taken: float, now: float) -> None:
         """Bring the baseline into line with what is used."""
         self.baseline = min(self.used, max(self.baseline, self.used - taken))
+        if taken <= _NEXT_TO_NOTHING * self.limit:
+            self.bare_at = max(self.bare_at, now)
 
     @property
     def level(self) -> Level:

@@ -27,18 +27,18 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
+from amptalk.actuators.admission_flexible import FlexibleWork
 from amptalk.actuators.admission_ledger import Ledger
-from amptalk.actuators.admission_request import NOT_SHRUNK, Request, Shrunk, Status, View
+from amptalk.actuators.admission_request import Request, Status, View
 from amptalk.actuators.admission_rests import Rests
 from amptalk.actuators.jobs.watch import UNREAD, Held
+from amptalk.actuators.verdicts import Measurement
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
 NOTHING: Mapping[str, Held] = {}
 LOOKED_AT = 16
 """So many of those that wait are told of; the others start later than matters."""
-_LATELY = 2.0
-"""Seconds for which work of flexible size counts: that it had to be smaller, and will go on."""
 
 
 class AdmissionQueue:
@@ -51,8 +51,7 @@ class AdmissionQueue:
         self._rests = Rests()
         self.declared_at: dict[str, float] = {}
         """By resource, when work began last that said itself what it takes of it."""
-        self._flexible: dict[str | None, Request] = {}
-        """By job, the newest work of flexible size that began."""
+        self.flexible = FlexibleWork()
 
     @property
     def busy(self) -> bool:
@@ -96,7 +95,7 @@ class AdmissionQueue:
         for name, held in own.items():
             ledger = self._ledgers.get(name)
             if ledger is not None and ledger.is_hold:
-                ledger.read(held.amount, self._taken(name, held))
+                ledger.read(held, self._taken(name, held))
 
     def begun(self, request: Request, own: Mapping[str, Held]) -> None:
         """A request that runs begins to take while the application holds `own`."""
@@ -160,7 +159,7 @@ class AdmissionQueue:
         """Take the largest size that fits and leaves some free, if it may have several."""
         if request.larger is None:
             return
-        last, self._flexible[request.job] = self._flexible.get(request.job, request), request
+        last = self.flexible.begins(request)
         for ledger in self._ledgers.values():
             ledger.follow(now)
         choice = request.larger.largest(lambda amounts: self._spares(amounts, last.lasted))
@@ -215,31 +214,22 @@ class AdmissionQueue:
         """What running work needs of a held resource at the least, and what is used besides.
 
         What else grows counts as it will be when a step could help. Work of flexible size counts
-        with its least: its next run can be as small. It counts when it ended just now, too: the
-        next run follows. `nan` while nothing runs by an amount.
+        with its least: its next run can be as small. Where nothing runs by an amount, what
+        ended just now counts: its next run follows. `nan` without any.
         """
         ledger = self._ledgers.get(resource)
-        jobs = {request.job for request in self._running}
-        paused = [r for r in self._lately_flexible(now) if r.job not in jobs]
-        least = [r.least[resource] for r in (*self._running, *paused) if resource in r.least]
-        if ledger is None or not ledger.is_hold or not least:
-            return math.nan
-        return ledger.least(math.fsum(least))
+        for working in (self._running, self.flexible.lately(now)):
+            least = [request.least[resource] for request in working if resource in request.least]
+            if least and ledger is not None and ledger.is_hold:
+                return ledger.least(math.fsum(least))
+        return math.nan
 
-    def shrunk(self, resource: str, now: float) -> Shrunk:
-        """How far the newest work of flexible size had to be smaller than it wanted to be."""
-        found = NOT_SHRUNK
-        for request in self._lately_flexible(now):
-            if request.larger is not None and resource in request.amounts:
-                wanted = request.larger.wanted
-                share = 1.0 - request.size / wanted.size
-                if share > found.share:
-                    found = Shrunk(share, wanted.amounts[resource] - request.amounts[resource])
-        return found
-
-    def _lately_flexible(self, now: float) -> list[Request]:
-        """The newest work of flexible size of each job that has some."""
-        return [r for r in self._flexible.values() if now - r.started < _LATELY]
+    def beside(self, resource: str) -> Measurement:
+        """What is used of a held resource beside work that runs, and when that was seen last."""
+        ledger = self._ledgers.get(resource)
+        if ledger is None:
+            return Measurement(math.nan, -math.inf)
+        return Measurement(ledger.baseline, ledger.bare_at)
 
     def ready_at(self, now: float) -> float:
         """When the head's rest is over, `inf` when no rest holds it back."""

@@ -1,18 +1,20 @@
 """The discrete side of acting: steps that the levels of the limits call for, and their undoing.
 
 Which of them, the planner chooses; how they are carried out and verified is the runner's. A step
-that was applied is undone when the level of its resource is normal again.
+that was applied is undone when the level of its resource is normal again. Admitted work comes and
+goes, fills a limit up to the line and has its own amounts: while it runs, a step is undone once
+there is room for what it gave back beside what that work needs at the least.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amptalk.actuators.amounts import resource_name
 from amptalk.actuators.contract import Actuator
-from amptalk.actuators.planner import need_of, plan
+from amptalk.actuators.planner import FILLED, need_of, plan
 from amptalk.actuators.quality import QualityLadder
 from amptalk.actuators.restart import Restart
 from amptalk.actuators.runner import ActionRunner
@@ -21,6 +23,9 @@ from amptalk.clock import Clock
 from amptalk.limits.thresholds import lines_for
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level, LimitState
+
+UNDONE_AFTER = 15.0
+"""Seconds after a step until it is undone beside admitted work."""
 
 
 class HeldBack(NamedTuple):
@@ -47,7 +52,8 @@ class Ladder:
         self._resources = resources
         self._clock = clock
         self._actuators: tuple[Actuator, ...] = ()
-        self._applied: set[Actuator] = set()
+        self._applied: dict[Actuator, float] = {}
+        """What is applied, and since when."""
         self._undoing: dict[Actuator, Call] = {}
         self._restarts: tuple[Restart, ...] = ()
 
@@ -142,17 +148,19 @@ class Ladder:
         """Start what the levels call for, and undo what they call for no more."""
         if self._undoing:
             self._undone()
+        room: dict[str, float] = {}
         for state in limits:
-            if not (state.level or self._restarts):
+            if not (state.level or self._restarts or self._applied):
                 continue
             held = held_back(state)
+            room[state.resource.name] = FILLED * state.limit - held.committed
             for restart in self._restarts:
                 if restart.resource == state.resource.name:
                     restart.follow(state, held.lost, held.declared_at, now)
             if state.level:
                 self._step(state, held, now, wall)
         if self._applied:
-            self._restore(limits, now, wall)
+            self._restore(limits, room, now, wall)
 
     def release(self) -> None:
         """Have everything undone that is applied; the runner's threads do it."""
@@ -188,16 +196,23 @@ class Ladder:
         chosen = plan(need, state.level, candidates, runner.learned, runner.in_flight, seconds)
         for actuator in chosen:
             if runner.start(actuator, need, state, now, wall):
-                self._applied.add(actuator)
+                self._applied[actuator] = now
 
-    def _restore(self, limits: Iterable[LimitState], now: float, wall: float) -> None:
-        """Undo what was applied for limits whose level is normal again."""
-        normal = {s.resource.name: s for s in limits if s.level is Level.NORMAL and not s.blind}
-        for actuator in tuple(self._applied):
-            state = normal.get(actuator.resource)
+    def _restore(
+        self, limits: Iterable[LimitState], room: Mapping[str, float], now: float, wall: float
+    ) -> None:
+        """Undo what was applied where the level is normal or, beside work, there is `room`."""
+        known = {state.resource.name: state for state in limits if not state.blind}
+        for actuator, since in tuple(self._applied.items()):
+            state = known.get(actuator.resource)
             if state is None or actuator in self._undoing or actuator.stays(now):
                 continue
-            if actuator.takes_again and not self._fits(actuator, state):
+            left = room.get(actuator.resource, math.nan)
+            if math.isnan(left):
+                over = state.level is Level.NORMAL and self._fits(actuator, state)
+            else:
+                over = now - since >= UNDONE_AFTER and self._gave_back(actuator) <= left
+            if not over or state.over:
                 continue
             call = self._runner.undo(actuator, state, now, wall)
             if call is not None:
@@ -209,9 +224,15 @@ class Ladder:
             if call.done:
                 del self._undoing[actuator]
                 if call.error is None:
-                    self._applied.discard(actuator)
+                    self._applied.pop(actuator, None)
 
     def _fits(self, actuator: Actuator, state: LimitState) -> bool:
         """Whether the level stays normal when what a step gave back is taken again."""
-        effect = self._runner.learned.get(actuator.name, 0.0)
-        return state.value + effect < lines_for(state.resource, state.limit).enter[0]
+        if not actuator.takes_again:
+            return True
+        line = lines_for(state.resource, state.limit).enter[0]
+        return state.value + self._runner.learned.get(actuator.name, 0.0) < line
+
+    def _gave_back(self, actuator: Actuator) -> float:
+        """What a step gave back as measured, else as it promised."""
+        return self._runner.learned.get(actuator.name, actuator.expected or 0.0)

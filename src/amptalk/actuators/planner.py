@@ -31,13 +31,13 @@ def need_of(state: LimitState, committed: float = nan) -> float:
 
     `committed` is what running work that was admitted by known amounts needs at the least, and
     what is used besides, `nan` without such work. It comes and goes within the limit, and its
-    growth is foreseen: until the limit is exceeded only what is committed beyond what flexible
-    work may fill is needed.
+    growth is foreseen: nothing is needed until the limit is exceeded, or what is committed
+    exceeds it. Then it is to come down to what flexible work may fill.
     """
     at = max(state.level, Level.ELEVATED) - 1
     resource, limit, value = state.resource, state.limit, state.value
     if committed == committed and not state.over:  # noqa: PLR0124 - nan
-        return min(committed - FILLED * limit, value)
+        return min(committed - FILLED * limit, value) if committed > limit else 0.0
     need = value - lines_for(resource, limit).stay[at]
     times = thresholds_for(resource).time_to_limit
     if times is not None and state.level and state.slope > 0:

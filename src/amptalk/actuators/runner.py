@@ -27,6 +27,10 @@ from amptalk.model.level import Level, LimitState
 
 PATIENCE = 10.0
 """Seconds after settling in which a newer measurement must come, else "unverifiable"."""
+_LATELY = 2.0
+"""Seconds for which what is used beside running work is known at the start of a step."""
+_BESIDE = "measured of what is used beside admitted work"
+_UNKNOWN = Measurement(math.nan, -math.inf)
 _NO_REPORTS: list[ActionReport] = []
 
 
@@ -34,8 +38,8 @@ class _Step:
     """One actuator's run between start and verdict."""
 
     __slots__ = (
-        "action", "actuator", "before", "call", "denied", "level", "need", "slope", "smallest",
-        "started", "together", "undoing", "unit", "wall",
+        "action", "actuator", "before", "beside", "call", "denied", "level", "need", "slope",
+        "smallest", "started", "together", "undoing", "unit", "wall",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - what is known at the start
@@ -58,6 +62,8 @@ class _Step:
         self.need = need
         self.started = now
         self.wall = wall
+        self.beside = False
+        """Whether what is used beside running work is measured, not all of it."""
         self.together: set[str] = set()
         self.undoing = False
         self.denied = False
@@ -65,6 +71,8 @@ class _Step:
     def report(self, after: float, verdict: Verdict, detail: str) -> ActionReport:
         call = self.call
         seconds = (call.finished if call.done else self.started + call.deadline) - self.started
+        if self.beside:
+            detail = "; ".join(part for part in (detail, _BESIDE) if part)
         return ActionReport(
             self.action, self.actuator.resource, self.unit, self.level, self.wall,
             max(0.0, seconds), self.before, after, self.actuator.expected, verdict,
@@ -76,10 +84,15 @@ class ActionRunner:
     """Starts actuators on action threads and reports what measurement says of them.
 
     `start`, `undo` and `poll` belong to the tick's thread; `call` may be used by any.
+
+    `beside` measures what is used of a resource beside work that was admitted by known amounts,
+    `nan` without such work. Where it is known a step is judged by that: batches that come and go
+    would hide, or make up, its effect.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, beside: Measure = lambda _resource: _UNKNOWN) -> None:
         self.threads = ActionThreads(clock)
+        self._beside = beside
         self._steps: list[_Step] = []
         self._records: dict[str, Record] = {}
 
@@ -97,6 +110,9 @@ class ActionRunner:
         if call is None:
             return False
         step = _Step(actuator, call, state, need, now, wall)
+        beside = self._beside(actuator.resource)
+        if beside.measured_at > now - _LATELY:
+            step.beside, step.before, step.slope = True, beside.value, 0.0
         for other in self._steps:
             if other.actuator.resource == actuator.resource and not other.undoing:
                 other.together.add(actuator.name)
@@ -210,7 +226,7 @@ class ActionRunner:
             return self._deny(step, now, detail), False
         if step.denied or step.undoing or call.error is not None:
             return self._ended(step, now, measure), True
-        seen = measure(step.actuator.resource)
+        seen = self._seen(step, measure)
         settled = call.finished + step.actuator.latency
         if math.isnan(seen.value) or not call.finished < seen.measured_at >= settled:
             if now < settled + PATIENCE:
@@ -218,6 +234,11 @@ class ActionRunner:
             detail = f"no measurement of {step.actuator.resource} within {PATIENCE:g} s afterwards"
             return step.report(math.nan, Verdict.UNVERIFIABLE, detail), True
         return self._conclude(step, seen, now), True
+
+    def _seen(self, step: _Step, measure: Measure) -> Measurement:
+        """The newest measurement of what a step is judged by; of all while no work runs."""
+        seen = self._beside(step.actuator.resource) if step.beside else _UNKNOWN
+        return measure(step.actuator.resource) if math.isnan(seen.value) else seen
 
     def _ended(self, step: _Step, now: float, measure: Measure) -> ActionReport | None:
         """Report on a step whose effect is not judged: late, raised or taken back."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from amptalk.actuators.admission_queue import AdmissionQueue
 from amptalk.actuators.admission_request import Request, Shrunk, Status, View
 from amptalk.actuators.jobs.watch import Held
+from amptalk.actuators.verdicts import Measurement
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
 if TYPE_CHECKING:
@@ -79,7 +80,14 @@ class WaitingRoom:
     def shrunk(self, resource: str) -> Shrunk:
         """How far work of flexible size had to be smaller lately than it wanted to be."""
         with self.lock:
-            return self._queue.shrunk(resource, self._clock.monotonic())
+            return self._queue.flexible.shrunk(resource, self._clock.monotonic())
+
+    def beside(self, resource: str) -> Measurement:
+        """What is used beside work that runs by known amounts, or ran just now; else `nan`."""
+        with self.lock:
+            if math.isnan(self.committed(resource)):
+                return Measurement(math.nan, -math.inf)
+            return self._queue.beside(resource)
 
     def forget(self) -> None:
         """Nothing measures any more; let in whoever fits by amounts alone."""

@@ -86,6 +86,8 @@ class Held(NamedTuple):
     sampled: tuple[float, ...] = ()
     """What was read about the time of the last sample: its value tells one of these. More than
     one where work began or ended meanwhile."""
+    at: float = -math.inf
+    """Monotonic seconds of the reading."""
 
 
 UNREAD = Held(math.nan, 0.0)
@@ -184,7 +186,8 @@ class JobWatch:
     def held(self) -> Held:
         """The application's memory as last read while jobs run and until the next sample."""
         with self._lock:
-            return Held(self._last, self._climbed, self._sampled)
+            at = self._readings[-1][0] if self._readings else -math.inf
+            return Held(self._last, self._climbed, self._sampled, at)
 
     def progress(self) -> dict[Hashable, Progress]:
         """How far each running job is, as of the last reading."""
