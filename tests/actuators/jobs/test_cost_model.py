@@ -165,6 +165,21 @@ def test_runs_that_found_memory_to_reuse_do_not_pull_the_curve_down() -> None:
         assert cost <= estimate.reserve <= 1.25 * cost
 
 
+def test_small_runs_that_found_memory_to_reuse_do_not_make_the_curve_steep() -> None:
+    """10 MB for each unit; below 2 units malloc had it already, unless nothing was freed yet."""
+    model = CostModel(resolution=1.0)
+    chance = random.Random(3)
+    for _ in range(6):
+        size = chance.uniform(0.4, 1.0)
+        model.add(run(10.0 * size, size))
+    for number in range(60):
+        size = chance.uniform(0.5, 2.0) if number % 2 else chance.uniform(2.3, 12.0)
+        model.add(run(10.0 * size if size > 2.0 else 0.3, size))
+        told = model.estimate(6.0)
+        assert told is not None
+        assert 60.0 <= told.reserve < 80.0
+
+
 @pytest.mark.parametrize(
     "seen",
     [

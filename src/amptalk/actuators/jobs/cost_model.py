@@ -28,6 +28,7 @@ from amptalk.actuators.jobs.evidence import (
     Run,
     are_alike,
     is_sure,
+    not_nothing,
     not_too_low,
     settled_runs,
     without_kept,
@@ -96,7 +97,8 @@ class _Fit:
         """Share of what is told that may be of other jobs."""
         self._resolution = resolution
         self._bounds = min(size for size, _ in points), max(size for size, _ in points)
-        self._telling = list(points) if unsure > SURE else not_too_low(points, resolution)
+        telling = not_nothing(points, resolution)
+        self._telling = telling if unsure > SURE else not_too_low(telling, resolution)
         self._curve = curve_of(self._telling, resolution)
         at = self._curve.at
         high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]

@@ -20,6 +20,10 @@ SURE = 0.1
 """Share of its cost up to which a run is sure."""
 _WITNESSES = 8
 """One in so many runs, at least one, must be clearly larger for a run to count as too low."""
+_NEXT_TO_NOTHING = 0.1
+"""Share of the usual cost for its size."""
+_SOME = 0.25
+"""Share of the runs that must have taken anything for the others to count as too low."""
 CLEARLY = 1.25
 """A run is clearly larger than another when it took so many times as much."""
 ALIKE = 1.12
@@ -55,7 +59,7 @@ def are_alike(size: float, other: float) -> bool:
     return other / ALIKE <= size <= other * ALIKE
 
 
-def not_too_low(points: Sequence[Point], resolution: float) -> list[tuple[float, float]]:
+def not_too_low(points: Sequence[Point], resolution: float) -> list[Point]:
     """Leave out runs that found memory to reuse.
 
     Those took clearly less than enough others of their size or a smaller one; the only run of its
@@ -72,6 +76,19 @@ def not_too_low(points: Sequence[Point], resolution: float) -> list[tuple[float,
         if witnesses < enough:
             left.append((size, cost))
     return left
+
+
+def not_nothing(points: Sequence[Point], resolution: float) -> list[Point]:
+    """Leave out runs that took next to nothing, far less for their size than most that took any.
+
+    Small runs find memory to reuse first, so that a curve through them and the large ones is too
+    steep.
+    """
+    rates = [cost / size for size, cost in points if cost > resolution]
+    if len(rates) < _SOME * len(points):
+        return list(points)
+    least = _NEXT_TO_NOTHING * statistics.median(rates)
+    return [(size, cost) for size, cost in points if cost > resolution or cost >= least * size]
 
 
 def _is_lone(size: float, points: Sequence[Point]) -> bool:
