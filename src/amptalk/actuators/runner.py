@@ -71,7 +71,7 @@ class _Step:
     def report(self, after: float, verdict: Verdict, detail: str) -> ActionReport:
         call = self.call
         seconds = (call.finished if call.done else self.started + call.deadline) - self.started
-        if self.beside:
+        if self.beside and self.actuator.measured is None:
             detail = "; ".join(part for part in (detail, _BESIDE) if part)
         return ActionReport(
             self.action, self.actuator.resource, self.unit, self.level, self.wall,
