@@ -89,7 +89,10 @@ class _Fit:
     smallest cost that matters.
     """
 
-    __slots__ = ("_bounds", "_curve", "_points", "_resolution", "_smallest", "_telling", "_unsure")
+    __slots__ = (
+        "_beyond", "_bounds", "_curve", "_points", "_resolution", "_smallest", "_telling",
+        "_unsure",
+    )  # fmt: skip
 
     def __init__(self, points: Sequence[Point], unsure: float, resolution: float) -> None:
         self._points = points
@@ -100,11 +103,14 @@ class _Fit:
         telling = not_nothing(points, resolution)
         self._telling = telling if unsure > SURE else not_too_low(telling, resolution)
         self._curve = curve_of(self._telling, resolution)
-        at = self._curve.at
-        high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= at(size)]
+        told = self._curve.at
+        high = [(size, cost) for size, cost in self._telling if CLEARLY * cost >= told(size)]
         if _MOST * len(self._telling) <= len(high) < len(self._telling):
             self._telling, self._curve = high, curve_of(high, resolution)
         self._smallest = smallest_of(self._telling, resolution)
+        at, unit = self._curve.at, self._unit
+        self._beyond = {(size, cost): (cost - at(size)) / unit(size) for size, cost in points}
+        """How far each run lies above the curve."""
 
     def estimate(self, size: float) -> Estimate:
         """What a run of this size takes."""
@@ -113,13 +119,13 @@ class _Fit:
         if len(alike) >= ENOUGH_ALIKE:
             points, telling, freedom = alike, not_too_low(alike, self._resolution), 1
         count = len(points)
-        beyond = [self._beyond(*point) for point in telling]
+        beyond = [self._beyond[point] for point in telling]
         mean = math.fsum(beyond) / len(beyond)
         squares = math.fsum((one - mean) ** 2 for one in beyond)
         deviation = math.sqrt(squares / max(1, len(beyond) - freedom))
         at95 = mean + _P95 * deviation
         if count >= _MANY:
-            at95 = _counted(sorted(self._beyond(*point) for point in points))
+            at95 = _counted(sorted([self._beyond[point] for point in points]))
         # A mean is unsure by s/sqrt(n), a deviation by about 1/sqrt(2(n - 1)) of itself.
         unsure = deviation / math.sqrt(count)
         unsure += _P95 * deviation / math.sqrt(2.0 * max(1, count - 1))
@@ -138,10 +144,6 @@ class _Fit:
 
     def _unit(self, size: float) -> float:
         return max(self._curve.at(size), self._smallest)
-
-    def _beyond(self, size: float, cost: float) -> float:
-        """How far a run lies above the curve."""
-        return (cost - self._curve.at(size)) / self._unit(size)
 
     def _far(self, size: float) -> float:
         """How unsure a size is that lies outside those seen."""

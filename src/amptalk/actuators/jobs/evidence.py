@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -66,16 +67,21 @@ def not_too_low(points: Sequence[Point], resolution: float) -> list[Point]:
     size also less than a larger one leaves for it, if cost grew with the square of the size.
     """
     enough = max(1, len(points) // _WITNESSES)
-    left = []
-    for size, cost in points:
+    ordered, costs = sorted(points), sorted([cost for _, cost in points])
+    too_low: set[Point] = set()
+    smaller: list[float] = []
+    """Costs of the runs of this size or a smaller one, in order."""
+    for size, cost in ordered:
+        while len(smaller) < len(ordered) and ordered[len(smaller)][0] <= size:
+            insort(smaller, ordered[len(smaller)][1])
         bound = CLEARLY * max(cost, resolution)
-        larger = [(s, c) for s, c in points if c > bound]
-        witnesses = sum([s <= size for s, _ in larger])
-        if witnesses < enough <= len(larger) and _is_lone(size, points):
-            witnesses += sum([s > size and c * (size / s) ** 2 > bound for s, c in larger])
-        if witnesses < enough:
-            left.append((size, cost))
-    return left
+        witnesses = _above(bound, smaller)
+        if witnesses < enough <= _above(bound, costs) and _is_lone(size, ordered):
+            later = ordered[len(smaller) :]
+            witnesses += sum([c * (size / s) ** 2 > bound for s, c in later])
+        if witnesses >= enough:
+            too_low.add((size, cost))
+    return [point for point in points if point not in too_low]
 
 
 def not_nothing(points: Sequence[Point], resolution: float) -> list[Point]:
@@ -91,8 +97,14 @@ def not_nothing(points: Sequence[Point], resolution: float) -> list[Point]:
     return [(size, cost) for size, cost in points if cost > resolution or cost >= least * size]
 
 
-def _is_lone(size: float, points: Sequence[Point]) -> bool:
-    return sum([are_alike(s, size) for s, _ in points]) == 1
+def _above(bound: float, ordered: Sequence[float]) -> int:
+    return len(ordered) - bisect_right(ordered, bound)
+
+
+def _is_lone(size: float, ordered: Sequence[Point]) -> bool:
+    """Whether no other run of them, ordered by size, is alike."""
+    first = bisect_left(ordered, (size / ALIKE, -math.inf))
+    return bisect_right(ordered, (size * ALIKE, math.inf)) - first == 1
 
 
 def is_sure(run: Run) -> bool:
