@@ -368,3 +368,20 @@ def test_many_runs_as_expected_have_the_curve_drawn_again_now_and_then_and_any_o
 def test_few_runs_have_the_curve_drawn_again_each_time() -> None:
     model = CostModel()
     assert [redrawn_after(model, run(100.0)) for _ in range(8)] == [1] * 8
+
+
+def test_what_nobody_waits_for_is_told_once_the_curve_is_drawn_again() -> None:
+    model = CostModel()
+    for _ in range(40):
+        model.add(run(100.0, 10.0), at_once=False)
+    model.redraw()
+    before = model.estimate(10.0)
+    model.add(run(130.0, 10.0), at_once=False)
+    assert model.estimate(10.0) is before
+    assert model.due
+    model.redraw()
+    assert not model.due
+    after = model.estimate(10.0)
+    assert before is not None
+    assert after is not None
+    assert after.reserve > before.reserve

@@ -111,6 +111,26 @@ def test_work_that_is_not_learned_from_needs_no_thread() -> None:
     assert jobs.table() == {}
 
 
+def test_how_long_it_lasts_is_told_anew_by_the_ticks() -> None:
+    clock = VirtualClock()
+    jobs = Jobs(clock)
+
+    def last(seconds: float) -> None:
+        jobs.begin(1, "vision", NO_SIZE, {})
+        clock.advance(seconds)
+        jobs.end(1)
+
+    for _ in range(20):
+        last(1.0)
+        jobs.tick(sample(clock.monotonic()))
+    before = jobs.course("vision", NO_SIZE, {}).seconds
+    last(3.0)
+    assert jobs.course("vision", NO_SIZE, {}).seconds == before
+    for _ in range(2):  # one curve a tick: of the seconds and of the CPU time
+        jobs.tick(sample(clock.monotonic()))
+    assert jobs.course("vision", NO_SIZE, {}).seconds > before
+
+
 def test_what_was_learned_is_there_after_a_restart(tmp_path: Path) -> None:
     path = str(tmp_path / "jobs.json")
     memory = [100.0]

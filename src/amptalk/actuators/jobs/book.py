@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amptalk.actuators.jobs.attribution import Known
-from amptalk.actuators.jobs.cost_model import CostModel, Estimate
+from amptalk.actuators.jobs.cost_curves import Estimate
+from amptalk.actuators.jobs.cost_model import CostModel
 from amptalk.actuators.jobs.evidence import Run
 from amptalk.actuators.jobs.watch import FLOWS, QUANTITIES, RESOLUTION, RunCost
 from amptalk.model.errors import ConfigurationError
@@ -53,13 +54,15 @@ class _Record:
         return model.estimate(size, first=not self.warm) if model is not None else None
 
     def add(self, size: float, run: RunCost) -> None:
+        """Take one run. Work waits for what it holds: that is told at once."""
         self.runs += 1
         costs = {**run.costs, "seconds": run.seconds}
         for quantity, cost in costs.items():
             unsure = run.unsure.get(quantity, 0.0)
             kept = run.kept.get(quantity, 0.0)
             model = self.models.setdefault(quantity, _model(quantity))
-            model.add(Run(size, cost, unsure, not self.warm, kept))
+            run_of_it = Run(size, cost, unsure, not self.warm, kept)
+            model.add(run_of_it, at_once=quantity in _RESERVED)
         self.warm = True
 
 
@@ -70,6 +73,8 @@ class JobBook:
         self._records: dict[str, _Record] = {}
         self.changes = 0
         """Grows with every run that is learned from."""
+        self._due: set[CostModel] = set()
+        """Whose curve should be drawn again."""
 
     def add(self, job: str, size: float, run: RunCost) -> None:
         """Take one run; `size` is `nan` when none was declared."""
@@ -79,6 +84,14 @@ class JobBook:
             del self._records[next(iter(self._records))]
         record.add(size, run)
         self.changes += 1
+        self._due.update(model for model in record.models.values() if model.due)
+
+    def redraw(self) -> None:
+        """Draw one curve that is due, if any is, where no work waits for it."""
+        if self._due:
+            model = self._due.pop()
+            if model.due:
+                model.redraw()
 
     def reserves(self, job: str, size: float) -> dict[str, float]:
         """Amounts of held resources to admit a run with; empty when unknown."""

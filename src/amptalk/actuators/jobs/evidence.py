@@ -6,7 +6,7 @@ from the last one) does not count. What a run kept beyond the share that is usua
 afterwards: it loaded something, filled a cache, or left malloc with more. A job that sets itself
 up for each size (text recognition does) is told by the runs that follow the first of a size.
 
-Curves and scatter are the business of `cost_model`.
+Curves and scatter are the business of `cost_curves`.
 """
 
 from __future__ import annotations

@@ -148,8 +148,10 @@ class Jobs:
         return {} if math.isnan(memory.amount) else {"memory": memory}
 
     def tick(self, sample: Sample) -> None:
-        """Take what a tick saw."""
+        """Take what a tick saw, and draw one curve again that is due."""
         self._watch.tick(sample)
+        with self._lock:
+            self._book.redraw()
 
     def due(self, now: float) -> bool:
         """Whether what was learned should be written; at most once a minute."""

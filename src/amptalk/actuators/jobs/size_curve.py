@@ -2,7 +2,7 @@
 
 Constant, in proportion, along a line, a line in the square of the size, or with a power of it:
 the curve that tells each run best from all the others. One with fewer parameters stays unless a
-richer one is clearly better. Pure; the scatter about the curve is the business of `cost_model`.
+richer one is clearly better. Pure; the scatter about the curve is the business of `cost_curves`.
 """
 
 from __future__ import annotations
