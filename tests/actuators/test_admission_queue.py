@@ -179,6 +179,18 @@ def test_a_learned_amount_never_stops_a_lone_job() -> None:
     assert running(second) == [False]
 
 
+def test_beside_other_work_what_was_learned_leaves_two_percent_free() -> None:
+    for amount, starts in ((580.0, True), (590.0, False)):
+        made = queue(memory=100)
+        ask(made, memory=300)
+        learned = Request("job", {"memory": amount}, frozenset({"memory"}))
+        made.enter(learned)
+        made.advance(0.0)
+        assert running(learned) == [starts]
+    made = queue(memory=100)
+    assert running(ask(made, memory=300), ask(made, memory=600)) == [True, True]  # declared
+
+
 def test_what_does_not_fit_though_nothing_runs_lets_others_pass_and_is_first_again() -> None:
     made = queue(memory=600)
     large, small, other = ask(made, memory=500), ask(made, memory=50), ask(made, memory=50)

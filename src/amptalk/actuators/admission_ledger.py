@@ -177,6 +177,7 @@ class Ledger:
         """No more may be committed when work of unknown cost begins: the line of critical."""
         return self._lines.enter[Level.CRITICAL - 1]
 
-    def fits(self, amount: float) -> bool:
-        """Whether so much more is within the limit."""
-        return self.committed + amount <= self.limit * (1.0 + 1e-9)
+    def fits(self, amount: float, *, learned: bool) -> bool:
+        """Whether so much more is within the limit, of what was `learned` with some left free."""
+        most = FILLED * self.limit if learned else self.limit
+        return self.committed + amount <= most * (1.0 + 1e-9)

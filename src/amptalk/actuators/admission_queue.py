@@ -6,7 +6,8 @@ a small late request never overtakes. The head of the queue passes when
 - every hold resource it uses is below critical, or was and its value is back below the
   line where critical is clear (with nothing running at all, below emergency, so that
   work cannot stand still for ever);
-- each amount fits: committed + amount <= limit (`admission_ledger` says what is committed);
+- each amount fits: committed + amount <= limit (`admission_ledger` says what is committed), less
+  2 % where the amount was learned and may be exceeded by one run in 20;
 - the rest that the allocation imposes is over (`admission_rests`).
 
 One that may not start although nothing runs waits for something that is not work. Until then it
@@ -180,7 +181,8 @@ class AdmissionQueue:
         idle = not self._running
         for name, asked in request.amounts.items():
             known = self._ledgers.get(name)
-            if known is None or known.fits(asked) or (idle and name in request.learned):
+            learned = name in request.learned
+            if known is None or known.fits(asked, learned=learned) or (idle and learned):
                 continue
             return f"{asked:.0f} {known.unit} of {name} do not fit: {known}"
         return ""
