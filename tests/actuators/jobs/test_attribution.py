@@ -159,3 +159,17 @@ def test_what_a_small_job_holds_is_not_taken_for_left_behind() -> None:
     peaks.end("large", 210.0)
     peaks.measure(210.0)
     assert peaks.end("small", 200.0) == (10.0, 0.0)
+
+
+def test_a_job_that_has_just_begun_does_not_hold_what_another_leaves_behind() -> None:
+    """A load of 150 MB ends when a batch that takes 185 MB has taken 54 of it; then one of 7."""
+    shares = PeakShares()
+    shares.begin("load", Known(150.0, 37.5**2), 81.0)
+    shares.measure(231.0)
+    shares.begin("large", Known(185.0, 4.0), 231.0)
+    shares.end("load", 285.0)
+    shares.begin("small", NOTHING_KNOWN, 285.0)
+    shares.measure(425.0)
+    small = shares.end("small", 418.0)
+    assert small.amount == pytest.approx(425.0 - 231.0 - 185.0, abs=2.0)
+    assert shares.end("large", 231.0).amount == pytest.approx(185.0, abs=2.0)

@@ -82,6 +82,10 @@ class PeakShares:
         self._blurred: dict[Hashable, float] = {}
         """How unsure a rise is, by what others left behind meanwhile."""
         self._base = self._highest = self._last = math.nan
+        self._climbed = 0.0
+        """Sum of all rises so far."""
+        self._begun_at: dict[Hashable, float] = {}
+        """What that was when each job began: it cannot have taken more than came since."""
 
     def begin(self, job: Hashable, expected: Known, value: float) -> None:
         """A job begins at `value`.
@@ -95,12 +99,14 @@ class PeakShares:
             self.measure(value)
         self._cut()
         self._expected[job] = expected
+        self._begun_at[job] = self._climbed
 
     def measure(self, value: float) -> None:
         """Take a measurement while jobs run."""
         if value > self._highest or math.isnan(self._highest):
             self._highest = value
         if not math.isnan(value):
+            self._climbed += max(0.0, value - self._last)  # 0 when the last one is not known
             self._last = value
 
     def end(self, job: Hashable, value: float) -> Share:
@@ -108,6 +114,7 @@ class PeakShares:
         self.measure(value)
         self._cut()
         self._expected.pop(job, None)
+        self._begun_at.pop(job, None)
         peak = self._peaks.pop(job, None)
         blurred = self._blurred.pop(job, 0.0)
         self._leave_behind(value)
@@ -126,7 +133,8 @@ class PeakShares:
         held = 0.0
         for job, one in self._expected.items():
             peak = self._peaks.get(job, one).amount
-            held += max(peak, one.amount + _AT_MOST * math.sqrt(one.variance))
+            most = max(peak, one.amount + _AT_MOST * math.sqrt(one.variance))
+            held += min(most, self._climb(job))
         kept = value - self._base - held
         if kept > 0.0:
             peaks = math.fsum([peak.amount for peak in self._peaks.values()])
@@ -162,8 +170,17 @@ class PeakShares:
             job: max(peaks.get(job, share), share, key=_likely) for job, share in shares.items()
         }
 
+    def _climb(self, job: Hashable) -> float:
+        """All rises since a job began; nothing bounds it where its begin was not measured."""
+        begun = self._begun_at[job]
+        return math.inf if math.isnan(self._base) else self._climbed - begun
+
     def _refined(self, job: Hashable, expected: Known) -> Known:
-        """What is expected of a job, given what it was seen to hold in this run already."""
+        """What is expected of a job, given what it was seen to hold in this run already.
+
+        No more than came since it began.
+        """
+        expected = expected._replace(amount=min(expected.amount, self._climb(job)))
         peak = self._peaks.get(job)
         if peak is None or peak.amount <= expected.amount:
             return expected
