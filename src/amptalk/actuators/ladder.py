@@ -24,7 +24,7 @@ from amptalk.limits.thresholds import lines_for
 from amptalk.model.errors import ConfigurationError
 from amptalk.model.level import Level, LimitState
 
-UNDONE_AFTER = 15.0
+_UNDONE_AFTER = 15.0
 """Seconds after a step until it is undone beside admitted work."""
 
 
@@ -209,10 +209,10 @@ class Ladder:
                 continue
             left = room.get(actuator.resource, math.nan)
             if math.isnan(left):
-                over = state.level is Level.NORMAL and self._fits(actuator, state)
+                due = state.level is Level.NORMAL and self._fits(actuator, state)
             else:
-                over = now - since >= UNDONE_AFTER and self._gave_back(actuator) <= left
-            if not over or state.over:
+                due = now - since >= _UNDONE_AFTER and self._gave_back(actuator) <= left
+            if not due or state.over:
                 continue
             call = self._runner.undo(actuator, state, now, wall)
             if call is not None:

@@ -61,8 +61,8 @@ class _Record:
             unsure = run.unsure.get(quantity, 0.0)
             kept = run.kept.get(quantity, 0.0)
             model = self.models.setdefault(quantity, _model(quantity))
-            run_of_it = Run(size, cost, unsure, not self.warm, kept)
-            model.add(run_of_it, at_once=quantity in _RESERVED)
+            one = Run(size, cost, unsure, not self.warm, kept)
+            model.add(one, at_once=quantity in _RESERVED)
         self.warm = True
 
 
