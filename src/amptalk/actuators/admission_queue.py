@@ -33,7 +33,7 @@ from amptalk.actuators.admission_ledger import Ledger
 from amptalk.actuators.admission_request import Request, Status, View
 from amptalk.actuators.admission_rests import Rests
 from amptalk.actuators.jobs.watch import UNREAD, Held
-from amptalk.actuators.verdicts import Measurement
+from amptalk.actuators.verdicts import NEVER_MEASURED, Measurement
 from amptalk.model.level import Level, LimitState
 from amptalk.model.resource import Resource
 
@@ -230,7 +230,7 @@ class AdmissionQueue:
         """What is used of a held resource beside work that runs, and when that was seen last."""
         ledger = self._ledgers.get(resource)
         if ledger is None:
-            return Measurement(math.nan, -math.inf)
+            return NEVER_MEASURED
         return Measurement(ledger.baseline, ledger.bare_at)
 
     def ready_at(self, now: float) -> float:

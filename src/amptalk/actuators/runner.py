@@ -13,6 +13,7 @@ from collections.abc import Callable
 from amptalk.actuators.contract import Actuator
 from amptalk.actuators.threads import ActionThreads, Call
 from amptalk.actuators.verdicts import (
+    NEVER_MEASURED,
     Measure,
     Measurement,
     Record,
@@ -30,7 +31,6 @@ PATIENCE = 10.0
 _LATELY = 2.0
 """Seconds for which what is used beside running work is known at the start of a step."""
 _BESIDE = "measured of what is used beside admitted work"
-_UNKNOWN = Measurement(math.nan, -math.inf)
 _NO_REPORTS: list[ActionReport] = []
 
 
@@ -71,12 +71,11 @@ class _Step:
     def report(self, after: float, verdict: Verdict, detail: str) -> ActionReport:
         call = self.call
         seconds = (call.finished if call.done else self.started + call.deadline) - self.started
-        if self.beside and self.actuator.measured is None:
-            detail = "; ".join(part for part in (detail, _BESIDE) if part)
+        how = _BESIDE if self.beside and self.actuator.measured is None else ""
         return ActionReport(
             self.action, self.actuator.resource, self.unit, self.level, self.wall,
             max(0.0, seconds), self.before, after, self.actuator.expected, verdict,
-            "; ".join(part for part in (detail, self.actuator.detail) if part),
+            "; ".join(part for part in (detail, how, self.actuator.detail) if part),
         )  # fmt: skip
 
 
@@ -90,7 +89,7 @@ class ActionRunner:
     would hide, or make up, its effect.
     """
 
-    def __init__(self, clock: Clock, beside: Measure = lambda _resource: _UNKNOWN) -> None:
+    def __init__(self, clock: Clock, beside: Measure = lambda _resource: NEVER_MEASURED) -> None:
         self.threads = ActionThreads(clock)
         self._beside = beside
         self._steps: list[_Step] = []
@@ -237,7 +236,7 @@ class ActionRunner:
 
     def _seen(self, step: _Step, measure: Measure) -> Measurement:
         """The newest measurement of what a step is judged by; of all while no work runs."""
-        seen = self._beside(step.actuator.resource) if step.beside else _UNKNOWN
+        seen = self._beside(step.actuator.resource) if step.beside else NEVER_MEASURED
         return measure(step.actuator.resource) if math.isnan(seen.value) else seen
 
     def _ended(self, step: _Step, now: float, measure: Measure) -> ActionReport | None:

@@ -39,6 +39,9 @@ class Measurement(NamedTuple):
     """Monotonic seconds; older than the sample for slow sensors."""
 
 
+NEVER_MEASURED = Measurement(math.nan, -math.inf)
+
+
 Measure = Callable[[str], Measurement]
 """Gives the newest measurement of a resource by name."""
 
@@ -54,7 +57,7 @@ def measure_of(sample: Sample, limits: tuple[LimitState, ...]) -> Measure:
             if origin is not None and not origin.renewed:
                 return Measurement(state.value, origin.measured_at)
             return Measurement(state.value, sample.monotonic if state.fresh else -math.inf)
-        return Measurement(math.nan, -math.inf)
+        return NEVER_MEASURED
 
     return measure
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from amptalk.actuators.admission_queue import AdmissionQueue
 from amptalk.actuators.admission_request import Request, Shrunk, Status, View
 from amptalk.actuators.jobs.watch import Held
-from amptalk.actuators.verdicts import Measurement
+from amptalk.actuators.verdicts import NEVER_MEASURED, Measurement
 from amptalk.model.errors import AdmissionTimeoutError, NestedAdmissionError, NeverFitsError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class WaitingRoom:
         """What is used beside work that runs by known amounts, or ran just now; else `nan`."""
         with self.lock:
             if math.isnan(self.committed(resource)):
-                return Measurement(math.nan, -math.inf)
+                return NEVER_MEASURED
             return self._queue.beside(resource)
 
     def forget(self) -> None:

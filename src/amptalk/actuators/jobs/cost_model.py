@@ -93,7 +93,7 @@ class CostModel:
 
     def redraw(self) -> None:
         """Draw the curve: about 1 ms for 40 runs."""
-        self._fits, self._unread, self._due = None, 0, False
+        self._fits, self._unread = None, 0
         self._fitted().draw()
 
     def _newer(self, times: int) -> bool:
